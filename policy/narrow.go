@@ -1,0 +1,144 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxSession is how long a session policy's text may be, in characters. AWS
+// also packs policy and tags together and refuses what it cannot pack; no
+// length foretells that.
+//
+// Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+// (parameter Policy; read 2026-11-24 in the SDK's text of it).
+const MaxSession = 2048
+
+// ErrTooWide says that the keys of a run do not fit in a session policy and
+// that its destination names no prefix to narrow to instead.
+var ErrTooWide = errors.New("keys do not fit in a session policy and there is no prefix")
+
+// A Kind says how far a session is narrowed.
+type Kind string
+
+// The kinds, from the narrowest.
+const (
+	KindObject  Kind = "object"  // to one key
+	KindObjects Kind = "objects" // to several keys
+	KindPrefix  Kind = "prefix"  // to every key under a prefix
+	KindOff     Kind = "off"     // not: the whole role
+)
+
+// Want is what a run is going to write.
+type Want struct {
+	Partition string   // "" = aws
+	Bucket    string   // a name, no ARN
+	Keys      []string // exact keys, unescaped; none = Prefix is what is wanted
+	Prefix    string   // the narrowest one that the destination names, unescaped; "" = none
+	Tagging   bool     // may set tags on what it writes
+	KMSKey    string   // ARN of a key to encrypt with; "" = none
+}
+
+// Narrowed is a session policy, ready to be sent.
+type Narrowed struct {
+	Kind     Kind
+	Document Document
+	Text     string // compact JSON, ≤ MaxSession characters, ASCII
+	SHA256   string // of Text, lower-case hex
+}
+
+// Narrow writes the policy of an upload session: write, abort and list parts
+// on the keys that are wanted, exactly, while they fit; else under the prefix.
+// It never widens to a whole bucket: that is [ErrTooWide].
+func Narrow(w Want) (Narrowed, error) {
+	if len(w.Keys) == 0 {
+		return w.Wider()
+	}
+	if err := w.check(); err != nil {
+		return Narrowed{}, err
+	}
+	resources := make(Strings, len(w.Keys))
+	for i, key := range w.Keys {
+		resources[i] = w.arn(Escape(key))
+	}
+	kind := KindObjects
+	if len(w.Keys) == 1 {
+		kind = KindObject
+	}
+	if n := w.narrowed(kind, resources); len(n.Text) <= MaxSession {
+		return n, nil
+	}
+	return w.Wider()
+}
+
+// Wider writes the policy for the prefix, whatever the keys: for --narrow
+// prefix, and for when AWS cannot pack the exact keys. Without a prefix it is
+// [ErrTooWide].
+func (w Want) Wider() (Narrowed, error) {
+	if err := w.check(); err != nil {
+		return Narrowed{}, err
+	}
+	if w.Prefix == "" {
+		return Narrowed{}, fmt.Errorf("narrow session to %d keys of %s: %w", len(w.Keys), w.Bucket, ErrTooWide)
+	}
+	n := w.narrowed(KindPrefix, Strings{w.arn(Escape(w.Prefix) + "*")})
+	if len(n.Text) > MaxSession {
+		return Narrowed{}, fmt.Errorf("narrow session to a prefix of %d bytes: %w", len(w.Prefix), ErrTooWide)
+	}
+	return n, nil
+}
+
+// narrowed puts the policy together.
+func (w Want) narrowed(kind Kind, resources Strings) Narrowed {
+	d := document(allow("Upload", resources, writeActions(w.Tagging)...))
+	if w.KMSKey != "" {
+		d.Statement = append(d.Statement, allow("Key", Strings{w.KMSKey}, "kms:GenerateDataKey", "kms:Decrypt"))
+	}
+	text := d.Compact()
+	sum := sha256.Sum256([]byte(text))
+	return Narrowed{Kind: kind, Document: d, Text: text, SHA256: hex.EncodeToString(sum[:])}
+}
+
+func (w Want) arn(pattern string) string {
+	return "arn:" + Names{Partition: w.Partition}.Filled().Partition + ":s3:::" + w.Bucket + "/" + pattern
+}
+
+// check refuses names that would come out as a wider permission than wanted,
+// or as one for another key.
+func (w Want) check() error {
+	if !bucketName.MatchString(w.Bucket) {
+		return fmt.Errorf("narrow session: %q is no bucket name", w.Bucket)
+	}
+	if strings.ContainsAny(w.KMSKey, "*?$") || strings.ContainsAny(w.Partition, "*?$:") {
+		return errors.New("narrow session: KMS key or partition holds a wildcard")
+	}
+	for _, key := range w.Keys {
+		if key == "" || !utf8.ValidString(key) {
+			return fmt.Errorf("narrow session: %q is no object key", key)
+		}
+	}
+	if !utf8.ValidString(w.Prefix) {
+		return fmt.Errorf("narrow session: %q is no prefix", w.Prefix)
+	}
+	return nil
+}
+
+// bucketName is what S3 has ever taken as one, old buckets with capitals and
+// underscores included; no wildcard among it.
+var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
+
+// Escape writes a key so that a policy takes every character of it as itself:
+// *, ? and $ become ${*}, ${?} and ${$}.
+//
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+// (recalled, not read again).
+func Escape(key string) string {
+	if !strings.ContainsAny(key, "*?$") {
+		return key
+	}
+	return strings.NewReplacer("*", "${*}", "?", "${?}", "$", "${$}").Replace(key)
+}

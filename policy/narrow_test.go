@@ -1,0 +1,149 @@
+package policy_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sealift/sealift/policy"
+)
+
+func TestNarrowToOneKeyAllowsThatKeyAlone(t *testing.T) {
+	n, err := policy.Narrow(policy.Want{Bucket: "b-1", Keys: []string{"in/a file.iso"}, Prefix: "in/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"Version":"2012-10-17","Statement":[{"Sid":"Upload","Effect":"Allow",` +
+		`"Action":["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts"],` +
+		`"Resource":"arn:aws:s3:::b-1/in/a file.iso"}]}`
+	if n.Kind != policy.KindObject || n.Text != want {
+		t.Errorf("got %s %s\nwant object %s", n.Kind, n.Text, want)
+	}
+	if len(n.SHA256) != 64 {
+		t.Errorf("SHA256 is %q", n.SHA256)
+	}
+}
+
+func TestNarrowFallsToThePrefixWhenKeysDoNotFit(t *testing.T) {
+	var keys []string
+	for i := range 100 {
+		keys = append(keys, fmt.Sprintf("in/some-file-%04d", i))
+	}
+	n, err := policy.Narrow(policy.Want{Bucket: "bucket", Keys: keys, Prefix: "in/"})
+	if err != nil || n.Kind != policy.KindPrefix {
+		t.Fatalf("got %s, %v; want prefix", n.Kind, err)
+	}
+	if !strings.Contains(n.Text, `"Resource":"arn:aws:s3:::bucket/in/*"`) {
+		t.Errorf("got %s", n.Text)
+	}
+	n, err = policy.Narrow(policy.Want{Bucket: "bucket", Keys: keys[:10], Prefix: "in/"})
+	if err != nil || n.Kind != policy.KindObjects || len(n.Document.Statement[0].Resource) != 10 {
+		t.Errorf("got %s, %v; want objects", n.Kind, err)
+	}
+}
+
+func TestNarrowNeverWidensToAWholeBucket(t *testing.T) {
+	for name, w := range map[string]policy.Want{
+		"nothing wanted":    {Bucket: "bucket"},
+		"one huge key":      {Bucket: "bucket", Keys: []string{strings.Repeat("*", 1000)}},
+		"huge prefix":       {Bucket: "bucket", Prefix: strings.Repeat("*", 1000)},
+		"many keys at root": {Bucket: "bucket", Keys: strings.Split(strings.Repeat("0123456789/", 300), "/")[:300]},
+	} {
+		if n, err := policy.Narrow(w); !errors.Is(err, policy.ErrTooWide) {
+			t.Errorf("%s: got %s, %v; want ErrTooWide", name, n.Text, err)
+		}
+	}
+}
+
+func TestNarrowRefusesNamesThatAreWildcards(t *testing.T) {
+	for name, w := range map[string]policy.Want{
+		"bucket":    {Bucket: "*", Keys: []string{"k"}},
+		"bucket ?":  {Bucket: "buck?t", Keys: []string{"k"}},
+		"bucket /":  {Bucket: "bucket/x", Keys: []string{"k"}},
+		"no bucket": {Keys: []string{"k"}},
+		"key":       {Bucket: "bucket", Keys: []string{""}},
+		"not UTF-8": {Bucket: "bucket", Keys: []string{"a\xff"}},
+		"prefix":    {Bucket: "bucket", Prefix: "a\xff"},
+		"kms":       {Bucket: "bucket", Keys: []string{"k"}, KMSKey: "arn:aws:kms:*:*:key/*"},
+		"partition": {Bucket: "bucket", Keys: []string{"k"}, Partition: "*"},
+	} {
+		if n, err := policy.Narrow(w); err == nil {
+			t.Errorf("%s: got %s, want an error", name, n.Text)
+		}
+	}
+}
+
+func TestSessionPolicyIsASCIIAndMeansTheSameKey(t *testing.T) {
+	const key = "in/Übergröße \U0001F680 <&>\u2028\x7f\".iso"
+	n, err := policy.Narrow(policy.Want{Bucket: "bucket", Keys: []string{key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range n.Text {
+		if r > 0x7f {
+			t.Errorf("%q in %s", r, n.Text)
+		}
+	}
+	var d policy.Document
+	if err := json.Unmarshal([]byte(n.Text), &d); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := d.Statement[0].Resource[0], "arn:aws:s3:::bucket/"+key; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestNarrowAddsTagsAndKeyOnlyWhenWanted(t *testing.T) {
+	const kms = "arn:aws:kms:eu-west-1:123456789012:key/1"
+	w := policy.Want{Partition: "aws-cn", Bucket: "bucket", Keys: []string{"k"}}
+	plain, err := policy.Narrow(w)
+	if err != nil || strings.Contains(plain.Text, "kms") || strings.Contains(plain.Text, "Tagging") {
+		t.Errorf("got %s, %v", plain.Text, err)
+	}
+	w.Tagging, w.KMSKey = true, kms
+	n, err := policy.Narrow(w)
+	if err != nil || !strings.Contains(n.Text, `"s3:PutObjectTagging"`) || !strings.Contains(n.Text, kms) {
+		t.Errorf("got %s, %v", n.Text, err)
+	}
+	if !strings.Contains(n.Text, "arn:aws-cn:s3:::bucket/k") {
+		t.Errorf("partition is lost: %s", n.Text)
+	}
+}
+
+// match is how IAM matches a resource with a pattern: * is any run of
+// characters, ? is one, ${x} for x of * ? $ is x.
+func match(pattern, s string) bool {
+	for i, e := range []string{"${*}", "${?}", "${$}"} {
+		if strings.HasPrefix(pattern, e) {
+			return s != "" && s[0] == "*?$"[i] && match(pattern[len(e):], s[1:])
+		}
+	}
+	switch {
+	case pattern == "":
+		return s == ""
+	case pattern[0] == '*':
+		return match(pattern[1:], s) || s != "" && match(pattern, s[1:])
+	default:
+		return s != "" && (pattern[0] == '?' || pattern[0] == s[0]) && match(pattern[1:], s[1:])
+	}
+}
+
+// An escaped key must match itself and no other key.
+func FuzzEscape(f *testing.F) {
+	f.Add("*", "a")
+	f.Add("a?c", "abc")
+	f.Add("${*}", "*")
+	f.Add("$", "${$}")
+	f.Add("${aws:username}", "uploader")
+	f.Fuzz(func(t *testing.T, key, other string) {
+		pattern := policy.Escape(key)
+		if !match(pattern, key) {
+			t.Errorf("%q does not match itself as %q", key, pattern)
+		}
+		if other != key && match(pattern, other) {
+			t.Errorf("%q as %q matches %q", key, pattern, other)
+		}
+	})
+}
