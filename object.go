@@ -1,0 +1,141 @@
+package sealift
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// An Object says where a source goes.
+type Object struct {
+	Bucket string
+	Key    string // UTF-8, 1 to 1,024 bytes, no control characters, no "." or ".." segment
+	Options
+}
+
+// Options say how an object is stored. The zero value refuses to overwrite,
+// plans the parts by itself, hashes nothing beyond what S3 keeps, and leaves
+// encryption and storage class to the bucket.
+type Options struct {
+	PartSize   int64  // bytes, 5 MiB to 5 GiB; 0 chooses
+	IfExists   string // "fail" or "overwrite"; "" is "fail"
+	SourceHash string // "none", "sha256" or "strict"; "" is "none"
+
+	ContentType  string // "" leaves it to S3, application/octet-stream
+	CacheControl string
+	Metadata     map[string]string // names in lower case; "sealift-transfer" is taken
+	Tags         map[string]string // at most 10; needs s3:PutObjectTagging
+	StorageClass string            // "" is STANDARD
+	Encryption   string            // "AES256" or "aws:kms"; "" is the bucket's default
+	KMSKeyID     string            // ARN, id or alias; only with "aws:kms"
+
+	ExpectedBucketOwner string // account id that must own the bucket; "" does not ask
+}
+
+// transferMetadata is the name under which an object keeps its transfer's ULID.
+const transferMetadata = "sealift-transfer"
+
+// Limits of S3 objects.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+// and UsingMetadata.html, object-tagging.html (read 2026-11-24).
+const (
+	maxKey      = 1024 // bytes of UTF-8
+	maxMetadata = 2048 // bytes, names and values together
+	maxTags     = 10
+)
+
+// check refuses with ErrInvalid what S3 would refuse, or would store under a
+// key that other tools cannot name.
+func (o Object) check() error {
+	for _, check := range []func() error{o.checkKey, o.checkChoices, o.checkMetadata} {
+		if err := check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
+	return nil
+}
+
+func (o Object) checkKey() error {
+	switch {
+	case o.Bucket == "":
+		return fmt.Errorf("bucket is empty")
+	case o.Key == "":
+		return fmt.Errorf("key is empty")
+	case len(o.Key) > maxKey:
+		return fmt.Errorf("key has %d bytes, S3 takes %d", len(o.Key), maxKey)
+	case !utf8.ValidString(o.Key):
+		return fmt.Errorf("key %q is not UTF-8", o.Key)
+	case strings.ContainsFunc(o.Key, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Errorf("key %q has a control character", o.Key)
+	}
+	for segment := range strings.SplitSeq(o.Key, "/") {
+		if segment == "." || segment == ".." {
+			return fmt.Errorf("key %q has a %q segment", o.Key, segment)
+		}
+	}
+	return nil
+}
+
+func (o Object) checkChoices() error {
+	switch o.IfExists {
+	case "", "fail", "overwrite":
+	default:
+		return fmt.Errorf("if-exists %q is neither fail nor overwrite", o.IfExists)
+	}
+	switch o.SourceHash {
+	case "", "none", "sha256", "strict":
+	default:
+		return fmt.Errorf("source hash %q is none of none, sha256, strict", o.SourceHash)
+	}
+	switch o.Encryption {
+	case "", "AES256", "aws:kms":
+	default:
+		return fmt.Errorf("encryption %q is neither AES256 nor aws:kms", o.Encryption)
+	}
+	if o.KMSKeyID != "" && o.Encryption != "aws:kms" {
+		return fmt.Errorf("a KMS key goes with encryption aws:kms only")
+	}
+	return nil
+}
+
+func (o Object) checkMetadata() error {
+	size := len(transferMetadata) + 26
+	for name, value := range o.Metadata {
+		size += len(name) + len(value)
+		switch {
+		case name == transferMetadata:
+			return fmt.Errorf("metadata %s is taken", name)
+		case !isToken(name):
+			return fmt.Errorf("metadata name %q is not lower-case letters, digits, '-', '_' and '.'", name)
+		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
+			return fmt.Errorf("metadata %s has a value outside printable ASCII", name)
+		case strings.TrimSpace(value) != value:
+			return fmt.Errorf("metadata %s has a value with blanks around it, which HTTP drops", name)
+		}
+	}
+	if size > maxMetadata {
+		return fmt.Errorf("metadata has %d bytes, S3 takes %d", size, maxMetadata)
+	}
+	if len(o.Tags) > maxTags {
+		return fmt.Errorf("%d tags, S3 takes %d", len(o.Tags), maxTags)
+	}
+	for name, value := range o.Tags {
+		if name == "" || utf8.RuneCountInString(name) > 128 || utf8.RuneCountInString(value) > 256 {
+			return fmt.Errorf("tag %q: a name has 1 to 128 characters, a value at most 256", name)
+		}
+	}
+	for name, value := range map[string]string{"content type": o.ContentType, "cache control": o.CacheControl,
+		"storage class": o.StorageClass, "KMS key": o.KMSKeyID, "expected bucket owner": o.ExpectedBucketOwner} {
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return fmt.Errorf("%s %q is not printable ASCII", name, value)
+		}
+	}
+	return nil
+}
+
+func isToken(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	})
+}
