@@ -1,5 +1,153 @@
+// Package source reads the local bytes of a transfer and notices when they are
+// not the bytes they were.
+//
+// A Source is read by position, by many goroutines at once. Its Fingerprint is
+// what the file system says of it; a Witness reads it a second time, from
+// start to end, and sums and hashes what it finds. The package sends nothing,
+// and imports the standard library and sum.
 package source
-import ("io";"os")
-type Source struct{}
-func File(f *os.File) *Source {return nil}
-func ReaderAt(r io.ReaderAt, size int64) *Source {return nil}
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/sealift/sealift/internal/sum"
+)
+
+// ErrChanged says that a source is not what it was.
+var ErrChanged = errors.New("source changed")
+
+// A Source is a fixed number of bytes that can be read by position. It is safe
+// for concurrent use.
+type Source struct {
+	r    io.ReaderAt
+	name string
+	size int64
+	file *os.File // nil when there is nothing to ask about changes
+}
+
+// File is the source of a regular file's bytes; anything else is refused by
+// Settle. Its offset is neither used nor moved.
+func File(f *os.File) *Source { return &Source{r: f, name: f.Name(), file: f} }
+
+// ReaderAt is the source of the first size bytes of r.
+func ReaderAt(r io.ReaderAt, size int64) *Source { return &Source{r: r, size: size} }
+
+// Name is what the source calls itself: a file's name as it was opened, "" for
+// a reader.
+func (s *Source) Name() string { return s.name }
+
+// granularity is how far apart two writes must be for a file's times to tell
+// them apart: a tick of the kernel's clock, and then some.
+const granularity = 20 * time.Millisecond
+
+// Settle takes the source's first Fingerprint. A file whose last write lies so
+// near that another one might leave the same time is waited out.
+func (s *Source) Settle(ctx context.Context) (Fingerprint, error) {
+	for {
+		print, err := s.Fingerprint()
+		if err != nil {
+			return Fingerprint{}, err
+		}
+		age := time.Since(print.modified())
+		if s.file == nil || age < 0 || age >= granularity {
+			return print, nil
+		}
+		select {
+		case <-time.After(granularity - age):
+		case <-ctx.Done():
+			return Fingerprint{}, context.Cause(ctx)
+		}
+	}
+}
+
+// A Fingerprint is what the file system says of a file without reading it.
+// Two that are equal are, but for writes within the clock's granularity, of
+// the same bytes. Fields that a system does not have are zero.
+type Fingerprint struct {
+	Size     int64 // bytes
+	Modified int64 // nanoseconds since 1970
+	Changed  int64 // nanoseconds since 1970, of the inode
+	Inode    uint64
+	Device   uint64
+}
+
+func (p Fingerprint) modified() time.Time { return time.Unix(0, p.Modified) }
+
+// Fingerprint asks the file system now.
+func (s *Source) Fingerprint() (Fingerprint, error) {
+	if s.file == nil {
+		return Fingerprint{Size: s.size}, nil
+	}
+	info, err := s.file.Stat()
+	if err != nil {
+		return Fingerprint{}, fmt.Errorf("stat source: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return Fingerprint{}, fmt.Errorf("%s is not a regular file", s.name)
+	}
+	print := Fingerprint{Size: info.Size(), Modified: info.ModTime().UnixNano()}
+	print.inode(info)
+	return print, nil
+}
+
+// Modified is the time of the last write that the fingerprint knows, UTC, nil
+// for a source that has no such time.
+func (s *Source) Modified(p Fingerprint) *time.Time {
+	if s.file == nil {
+		return nil
+	}
+	at := p.modified().UTC()
+	return &at
+}
+
+// Unchanged returns ErrChanged if the source's fingerprint is not want.
+func (s *Source) Unchanged(want Fingerprint) error {
+	got, err := s.Fingerprint()
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("%w: %s", ErrChanged, got.differs(want))
+	}
+	return nil
+}
+
+func (p Fingerprint) differs(from Fingerprint) string {
+	switch {
+	case p.Size != from.Size:
+		return fmt.Sprintf("it had %d bytes and has %d", from.Size, p.Size)
+	case p.Inode != from.Inode || p.Device != from.Device:
+		return "it is another file"
+	case p.Modified != from.Modified:
+		return "it was written to"
+	}
+	return "its inode was changed"
+}
+
+// Section reads the bytes from offset to offset+size.
+func (s *Source) Section(offset, size int64) *io.SectionReader {
+	return io.NewSectionReader(s.r, offset, size)
+}
+
+// Sum reads the bytes from offset to offset+size and sums them; buf is what it
+// reads with. A source that ends before that is ErrChanged.
+func (s *Source) Sum(offset, size int64, buf []byte) (sum.CRC, error) {
+	var crc sum.CRC
+	for section := s.Section(offset, size); size > 0; {
+		n, err := section.Read(buf[:min(int64(len(buf)), size)])
+		crc = crc.Add(buf[:n])
+		size -= int64(n)
+		if size > 0 && err == io.EOF {
+			return 0, fmt.Errorf("%w: it ends %d bytes early", ErrChanged, size)
+		}
+		if size > 0 && err != nil {
+			return 0, fmt.Errorf("read source: %w", err)
+		}
+	}
+	return crc, nil
+}

@@ -1,0 +1,252 @@
+// Package s3wire speaks S3's REST protocol for the few operations an upload
+// needs: signed requests on net/http, bounded answers, errors with a class.
+//
+// It sends each request once and decides nothing: what to do about an error is
+// package engine's. It follows no redirect, keeps no secret beyond a request,
+// and takes from the SDK what only AWS should write: the signature and the
+// endpoint rules. It may import the SDK, plan and sum.
+package s3wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// A Config says where a Client sends its requests and who signs them.
+type Config struct {
+	Credentials aws.CredentialsProvider
+	Region      string
+	Endpoint    string // URL; "" is AWS's own
+	Transport   http.RoundTripper
+	UserAgent   string
+	Stall       time.Duration // how long an attempt may stand still; 0 is DefaultStall
+}
+
+// DefaultStall is how long an attempt may move no byte before it is given up.
+const DefaultStall = 45 * time.Second
+
+// completeStall is the same for CompleteMultipartUpload, which S3 may work on
+// for minutes.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+// (read 2026-11-24).
+const completeStall = 5 * time.Minute
+
+// unsigned is the payload hash of bodies that a checksum header guards instead.
+const unsigned = "UNSIGNED-PAYLOAD"
+
+// A Client sends requests to S3. It is safe for concurrent use.
+type Client struct {
+	config Config
+	signer *v4.Signer
+	skew   atomic.Int64 // nanoseconds that the server's clock is ahead of ours
+
+	mu      sync.Mutex
+	targets map[string]target // by bucket
+}
+
+// New returns a Client. It opens no connection.
+func New(c Config) *Client {
+	if c.Stall == 0 {
+		c.Stall = DefaultStall
+	}
+	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+	return &Client{config: c, signer: signer, targets: map[string]target{}}
+}
+
+// Transport returns what carries the requests.
+func (c *Client) Transport() http.RoundTripper { return c.config.Transport }
+
+// An Answer is what every answer of S3 carries, errors included.
+type Answer struct {
+	Operation Operation
+	RequestID string    // x-amz-request-id, "" when S3 did not answer
+	ID2       string    // x-amz-id-2
+	KeyID     string    // access key id that signed the request
+	Time      time.Time // when the request was sent, by the local clock, UTC
+}
+
+// An Operation is one S3 call, as CloudTrail spells it.
+type Operation string
+
+// The operations of an upload.
+const (
+	CreateMultipartUpload   Operation = "CreateMultipartUpload"
+	UploadPart              Operation = "UploadPart"
+	CompleteMultipartUpload Operation = "CompleteMultipartUpload"
+	AbortMultipartUpload    Operation = "AbortMultipartUpload"
+	ListParts               Operation = "ListParts"
+	PutObject               Operation = "PutObject"
+	HeadObject              Operation = "HeadObject"
+)
+
+// A request is one call before it is signed.
+type request struct {
+	operation Operation
+	method    string
+	bucket    string
+	key       string
+	query     string // canonical: sorted and escaped
+	header    http.Header
+	body      io.Reader // nil for none
+	size      int64     // bytes of body
+	moved     func(int) // called with each read's bytes; nil for none
+}
+
+// do sends r once. The answer's body is returned unread; whoever reads it
+// closes it. On an error of any kind, the body is closed and the error is an
+// *Error.
+func (c *Client) do(ctx context.Context, r request) (*http.Response, Answer, error) {
+	ctx, watch := newWatch(ctx, c.stall(r.operation))
+	answer := Answer{Operation: r.operation, Time: time.Now().UTC()}
+	hr, body, err := c.sign(ctx, r, watch, &answer)
+	if err != nil {
+		watch.stop()
+		return nil, answer, &Error{Answer: answer, Err: err}
+	}
+	resp, err := c.config.Transport.RoundTrip(hr)
+	if err != nil {
+		watch.stop()
+		return nil, answer, &Error{Answer: answer, Err: body.cause(ctx, err)}
+	}
+	resp.Body = &watched{ReadCloser: resp.Body, watch: watch}
+	answer.RequestID = resp.Header.Get("x-amz-request-id")
+	answer.ID2 = resp.Header.Get("x-amz-id-2")
+	if resp.StatusCode/100 != 2 {
+		return nil, answer, c.refusal(ctx, r.bucket, resp, answer)
+	}
+	return resp, answer, nil
+}
+
+func (c *Client) stall(op Operation) time.Duration {
+	if op == CompleteMultipartUpload {
+		return max(c.config.Stall, completeStall)
+	}
+	return c.config.Stall
+}
+
+// sign builds the signed request. Credentials that cannot be had are a
+// *CredentialsError.
+func (c *Client) sign(ctx context.Context, r request, w *watch, answer *Answer) (*http.Request, *body, error) {
+	target, err := c.target(ctx, r.bucket)
+	if err != nil {
+		return nil, nil, err
+	}
+	creds, err := c.config.Credentials.Retrieve(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, nil, &CredentialsError{Err: err}
+	}
+	answer.KeyID = creds.AccessKeyID
+	sent := &body{Reader: r.body, watch: w, moved: r.moved}
+	hr := (&http.Request{
+		Method:        r.method,
+		URL:           target.url(r.key, r.query),
+		Header:        r.header,
+		ContentLength: r.size,
+		Proto:         "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	if r.header == nil {
+		hr.Header = http.Header{}
+	}
+	if r.size > 0 {
+		hr.Body = sent
+	}
+	hr.Host = hr.URL.Host
+	hr.Header.Set("User-Agent", c.config.UserAgent)
+	hr.Header.Set("X-Amz-Content-Sha256", unsigned)
+	err = c.signer.SignHTTP(ctx, creds, hr, unsigned, target.service, target.region, c.now())
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign request: %w", err)
+	}
+	return hr, sent, nil
+}
+
+// now is the time as S3 has it, as far as it has been told.
+func (c *Client) now() time.Time {
+	return time.Now().Add(time.Duration(c.skew.Load())).UTC()
+}
+
+// Skew is how far S3's clock was found to be ahead of the local one; 0 until
+// S3 has refused a request for it.
+func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
+
+// Invalidate tells the credentials that S3 no longer takes this key, if they
+// want to hear of it.
+func (c *Client) Invalidate(keyID string) {
+	if i, ok := c.config.Credentials.(interface{ Invalidate(accessKeyID string) }); ok && keyID != "" {
+		i.Invalidate(keyID)
+	}
+}
+
+// A body counts what the transport reads of a request's body, and remembers
+// whether it was the source, not the network, that failed.
+type body struct {
+	io.Reader
+	watch *watch
+	moved func(int)
+	err   atomic.Pointer[error]
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.watch.move()
+	if n > 0 && b.moved != nil {
+		b.moved(n)
+	}
+	if err != nil && err != io.EOF {
+		b.err.Store(&err)
+	}
+	return n, err
+}
+
+func (b *body) Close() error { return nil }
+
+// cause finds out why a request got no answer.
+func (b *body) cause(ctx context.Context, err error) error {
+	if read := b.err.Load(); read != nil {
+		return &SourceError{Err: *read}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	// A *url.Error would print the URL, a *net.OpError does not.
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// escape writes s as S3's canonical URIs have it: all but the unreserved
+// characters, and '/' where keepSlash, as %XX.
+func escape(s string, keepSlash bool) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := range len(s) {
+		ch := s[i]
+		switch {
+		case 'a' <= ch && ch <= 'z', 'A' <= ch && ch <= 'Z', '0' <= ch && ch <= '9',
+			ch == '-', ch == '_', ch == '.', ch == '~', ch == '/' && keepSlash:
+			b.WriteByte(ch)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(hex[ch>>4])
+			b.WriteByte(hex[ch&15])
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,208 @@
+package s3wire
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// An Error is a request that did not succeed.
+type Error struct {
+	Answer
+	Status     int           // HTTP status; 0 when S3 did not answer
+	Code       string        // S3's error code; "" when there is none
+	Message    string        // S3's words, as they came
+	RetryAfter time.Duration // as S3 asked; 0 when it did not
+	Relocated  bool          // the bucket was found in another region, and the client now goes there
+	Err        error         // why there is no answer; nil when there is one
+}
+
+// Error gives S3's code and words, or why there are none.
+func (e *Error) Error() string {
+	switch {
+	case e.Err != nil:
+		return e.Err.Error()
+	case e.Code == "":
+		return fmt.Sprintf("S3 answered %d", e.Status)
+	case e.Message == "":
+		return e.Code
+	}
+	return e.Code + ": " + e.Message
+}
+
+// Unwrap returns why there is no answer.
+func (e *Error) Unwrap() error { return e.Err }
+
+// A CredentialsError says that there were no credentials to sign with.
+type CredentialsError struct{ Err error }
+
+func (e *CredentialsError) Error() string { return "get credentials: " + e.Err.Error() }
+
+// Unwrap returns the provider's error.
+func (e *CredentialsError) Unwrap() error { return e.Err }
+
+// A SourceError says that the body could not be read while it was sent.
+type SourceError struct{ Err error }
+
+func (e *SourceError) Error() string { return "read source: " + e.Err.Error() }
+
+// Unwrap returns the source's error.
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// A Class is what an error means, as far as it matters for what to do next.
+type Class int
+
+// The classes of errors.
+const (
+	OK            Class = iota // no error
+	Cancelled                  // the caller's context ended
+	Network                    // no answer, or not a whole one: it may have happened
+	Busy                       // S3 asks to slow down: it did not happen
+	Server                     // S3 failed: it may have happened
+	Expired                    // these credentials are not taken any more
+	Skewed                     // the clocks differ too much; the client has corrected its own
+	Relocated                  // the bucket is elsewhere; the client now goes there
+	NoCredentials              // there is nothing to sign with
+	Denied                     // refused, and will be again
+	Exists                     // 412: the key holds an object
+	Conflict                   // 409: another write to the key came between
+	NoUpload                   // NoSuchUpload: completed, aborted or never there
+	NoBucket                   // NoSuchBucket
+	NoObject                   // 404 for the object
+	Corrupt                    // S3 got other bytes than were summed
+	BadPart                    // InvalidPart, InvalidPartOrder
+	Source                     // the source could not be read
+	Refused                    // anything else that S3 will not do
+)
+
+// Classify tells what err means. It is pure: the same error has one class.
+func Classify(err error) Class {
+	if err == nil {
+		return OK
+	}
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Err != nil {
+		return classifySilence(err)
+	}
+	if e.Relocated {
+		return Relocated
+	}
+	if class, ok := codes[e.Code]; ok {
+		return class
+	}
+	return classifyStatus(e.Status)
+}
+
+func classifySilence(err error) Class {
+	_, noCreds := errors.AsType[*CredentialsError](err)
+	_, unread := errors.AsType[*SourceError](err)
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return Cancelled
+	case noCreds:
+		return NoCredentials
+	case unread:
+		return Source
+	case errors.Is(err, ErrEndpoint):
+		return Refused
+	case isCertificate(err):
+		return Refused
+	}
+	return Network
+}
+
+// codes are S3's error codes that say more than their status.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+// (read 2026-11-24); those of other servers as they were seen.
+var codes = map[string]Class{
+	"SlowDown": Busy, "ServiceUnavailable": Busy, "RequestLimitExceeded": Busy, "Throttling": Busy,
+	"ThrottlingException": Busy, "TooManyRequests": Busy,
+	"RequestTimeout": Network, "IncompleteBody": Network,
+	"InternalError": Server,
+	"ExpiredToken":  Expired, "ExpiredTokenException": Expired, "TokenRefreshRequired": Expired,
+	"RequestExpired": Expired, "InvalidToken": Expired, "InvalidTokenId": Expired, "InvalidAccessKeyId": Expired,
+	"RequestTimeTooSkewed": Skewed,
+	"AccessDenied":         Denied, "AllAccessDisabled": Denied, "AccountProblem": Denied, "SignatureDoesNotMatch": Denied,
+	"KMS.DisabledException":      Denied,
+	"PreconditionFailed":         Exists,
+	"ConditionalRequestConflict": Conflict, "OperationAborted": Conflict,
+	"NoSuchUpload": NoUpload,
+	"NoSuchBucket": NoBucket,
+	"NoSuchKey":    NoObject,
+	"BadDigest":    Corrupt, "XAmzContentChecksumMismatch": Corrupt, "XAmzContentSHA256Mismatch": Corrupt,
+	"InvalidPart": BadPart, "InvalidPartOrder": BadPart,
+}
+
+func classifyStatus(status int) Class {
+	switch {
+	case status == http.StatusServiceUnavailable, status == http.StatusTooManyRequests:
+		return Busy
+	case status >= 500, status == http.StatusRequestTimeout:
+		return Server
+	case status == http.StatusForbidden, status == http.StatusUnauthorized:
+		return Denied
+	case status == http.StatusPreconditionFailed:
+		return Exists
+	case status == http.StatusConflict:
+		return Conflict
+	case status == http.StatusNotFound:
+		return NoObject
+	case status/100 == 2:
+		return Network // a success whose body did not make sense
+	}
+	return Refused
+}
+
+// maxErrorBody bounds what is read of an error's body, in bytes.
+const maxErrorBody = 64 << 10
+
+// refusal makes an *Error of an answer that is not a success, closes the
+// answer, and lets the client learn from it: the bucket's region, the server's
+// time.
+func (c *Client) refusal(ctx context.Context, bucket string, resp *http.Response, answer Answer) error {
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	resp.Body.Close()
+	e := parseError(text)
+	e.Answer, e.Status = answer, resp.StatusCode
+	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
+		e.RetryAfter = min(time.Duration(s)*time.Second, time.Hour)
+	}
+	if e.Code == "RequestTimeTooSkewed" {
+		c.learnTime(resp.Header.Get("Date"))
+	}
+	e.Relocated = c.learnRegion(ctx, bucket, resp, e)
+	return e
+}
+
+func (c *Client) learnTime(date string) {
+	if at, err := http.ParseTime(date); err == nil {
+		c.skew.Store(int64(time.Until(at)))
+	}
+}
+
+// learnRegion moves the client to the region that a signed answer names, when
+// the answer is one that S3 gives for a wrong region.
+func (c *Client) learnRegion(ctx context.Context, bucket string, resp *http.Response, e *Error) bool {
+	misplaced := resp.StatusCode/100 == 3 || e.Code == "AuthorizationHeaderMalformed" || e.Code == "IllegalLocationConstraintException"
+	region := resp.Header.Get("x-amz-bucket-region")
+	return misplaced && region != "" && len(region) < 64 && c.relocate(ctx, bucket, region)
+}
+
+// parseError reads S3's error document. Text that is none gives an empty code.
+func parseError(text []byte) *Error {
+	var doc struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+	}
+	if xml.Unmarshal(text, &doc) != nil {
+		return &Error{}
+	}
+	return &Error{Code: doc.Code, Message: doc.Message}
+}

@@ -1,0 +1,46 @@
+package s3wire
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+)
+
+// Figures of the transport. S3 closes a connection that was idle for about
+// five seconds; one that is closed first is not raced for. A write buffer of
+// 256 KiB fills whole TLS records and costs one system call for many.
+const (
+	idleTimeout      = 4 * time.Second
+	writeBuffer      = 256 << 10
+	dialTimeout      = 10 * time.Second
+	handshakeTimeout = 10 * time.Second
+	idleConnections  = 256
+)
+
+// NewTransport returns a transport tuned for uploads: HTTP/1.1, TLS 1.2 or
+// later, nothing compressed, no redirect followed. Nil roots are the system's,
+// a nil proxy is none.
+func NewTransport(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
+	dialer := &net.Dialer{
+		Timeout: dialTimeout,
+		Control: func(_, address string, _ syscall.RawConn) error { return checkDialed(address) },
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:               proxy,
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ClientSessionCache: tls.NewLRUClientSessionCache(64)},
+		TLSHandshakeTimeout: handshakeTimeout,
+		DisableCompression:  true,
+		MaxIdleConns:        idleConnections,
+		MaxIdleConnsPerHost: idleConnections,
+		IdleConnTimeout:     idleTimeout,
+		WriteBufferSize:     writeBuffer,
+		Protocols:           protocols,
+	}
+}

@@ -1,0 +1,277 @@
+package s3wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/sealift/sealift/internal/sum"
+)
+
+// An Object is what Create and Put tell S3 of an object. Empty fields are not
+// sent.
+type Object struct {
+	Bucket, Key  string
+	ContentType  string
+	CacheControl string
+	Metadata     map[string]string
+	Tags         map[string]string
+	StorageClass string
+	Encryption   string
+	KMSKeyID     string
+	Owner        string // account that must own the bucket
+}
+
+// describe is the header that Create and Put have in common.
+func (o Object) describe() http.Header {
+	h := o.guard()
+	set(h, "Content-Type", o.ContentType)
+	set(h, "Cache-Control", o.CacheControl)
+	set(h, "X-Amz-Storage-Class", o.StorageClass)
+	set(h, "X-Amz-Server-Side-Encryption", o.Encryption)
+	set(h, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", o.KMSKeyID)
+	for name, value := range o.Metadata {
+		h.Set("X-Amz-Meta-"+name, value)
+	}
+	tags := url.Values{}
+	for name, value := range o.Tags {
+		tags.Set(name, value)
+	}
+	set(h, "X-Amz-Tagging", tags.Encode())
+	return h
+}
+
+// guard is the header that every request has.
+func (o Object) guard() http.Header {
+	h := http.Header{}
+	set(h, "X-Amz-Expected-Bucket-Owner", o.Owner)
+	return h
+}
+
+func set(h http.Header, name, value string) {
+	if value != "" {
+		h.Set(name, value)
+	}
+}
+
+// condition makes S3 refuse the object (412) if its key holds one already.
+func condition(h http.Header, overwrite bool) {
+	if !overwrite {
+		h.Set("If-None-Match", "*")
+	}
+}
+
+// A Body is the bytes of one request and their sum. Reader is read once.
+type Body struct {
+	Reader io.Reader
+	Size   int64
+	Sum    sum.CRC
+	Moved  func(int) // called with the bytes of each read; may be nil
+}
+
+// Stored is what S3 says of an object that it has.
+type Stored struct {
+	Answer
+	ETag         string // opaque, with its quotes
+	VersionID    string // "" in a bucket without versions
+	Checksum     string // base64; "" when S3 named none
+	ChecksumType string // "FULL_OBJECT", or "" when S3 did not say
+	Encryption   string
+	KMSKeyID     string
+	StorageClass string // "" when S3 did not say, which is STANDARD
+}
+
+func stored(answer Answer, h http.Header) Stored {
+	return Stored{
+		Answer:       answer,
+		ETag:         h.Get("ETag"),
+		VersionID:    h.Get("x-amz-version-id"),
+		Checksum:     h.Get("x-amz-checksum-crc64nvme"),
+		ChecksumType: h.Get("x-amz-checksum-type"),
+		Encryption:   h.Get("x-amz-server-side-encryption"),
+		KMSKeyID:     h.Get("x-amz-server-side-encryption-aws-kms-key-id"),
+		StorageClass: h.Get("x-amz-storage-class"),
+	}
+}
+
+// Put stores a whole object. Without overwrite, a key that holds one is 412.
+func (c *Client) Put(ctx context.Context, o Object, b Body, overwrite bool) (Stored, error) {
+	h := o.describe()
+	condition(h, overwrite)
+	h.Set("X-Amz-Checksum-Crc64nvme", b.Sum.String())
+	h.Set("X-Amz-Sdk-Checksum-Algorithm", sum.Algorithm)
+	resp, answer, err := c.do(ctx, request{operation: PutObject, method: http.MethodPut,
+		bucket: o.Bucket, key: o.Key, header: h, body: b.Reader, size: b.Size, moved: b.Moved})
+	if err != nil {
+		return Stored{}, err
+	}
+	return stored(answer, resp.Header), drain(resp, answer)
+}
+
+// Create opens a multipart upload whose object will have a CRC64NVME of the
+// whole, and returns its id.
+func (c *Client) Create(ctx context.Context, o Object) (string, Answer, error) {
+	h := o.describe()
+	h.Set("X-Amz-Checksum-Algorithm", sum.Algorithm)
+	h.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+	resp, answer, err := c.do(ctx, request{operation: CreateMultipartUpload, method: http.MethodPost,
+		bucket: o.Bucket, key: o.Key, query: "uploads=", header: h})
+	if err != nil {
+		return "", answer, err
+	}
+	var result struct {
+		XMLName  xml.Name `xml:"InitiateMultipartUploadResult"`
+		UploadID string   `xml:"UploadId"`
+	}
+	if err := decode(resp, answer, &result); err != nil {
+		return "", answer, err
+	}
+	if result.UploadID == "" {
+		return "", answer, nonsense(answer, "no upload id")
+	}
+	return result.UploadID, answer, nil
+}
+
+// A Part is one that S3 has: its number, and what S3 said of it.
+type Part struct {
+	Number int
+	Size   int64
+	ETag   string
+	Sum    sum.CRC
+}
+
+// Part stores one part of a multipart upload and returns it with S3's ETag. A
+// part whose checksum S3 repeats wrongly is Corrupt.
+func (c *Client) Part(ctx context.Context, o Object, uploadID string, number int, b Body) (Part, Answer, error) {
+	h := o.guard()
+	h.Set("X-Amz-Checksum-Crc64nvme", b.Sum.String())
+	resp, answer, err := c.do(ctx, request{operation: UploadPart, method: http.MethodPut,
+		bucket: o.Bucket, key: o.Key, query: "partNumber=" + strconv.Itoa(number) + "&uploadId=" + escape(uploadID, false),
+		header: h, body: b.Reader, size: b.Size, moved: b.Moved})
+	if err != nil {
+		return Part{}, answer, err
+	}
+	part := Part{Number: number, Size: b.Size, ETag: resp.Header.Get("ETag"), Sum: b.Sum}
+	said := resp.Header.Get("x-amz-checksum-crc64nvme")
+	if err := drain(resp, answer); err != nil {
+		return Part{}, answer, err
+	}
+	switch {
+	case said != "" && said != b.Sum.String():
+		return Part{}, answer, &Error{Answer: answer, Status: http.StatusOK, Code: "BadDigest",
+			Message: fmt.Sprintf("S3 stored a part with CRC64NVME %s, sent was %s", said, b.Sum)}
+	case part.ETag == "":
+		return Part{}, answer, nonsense(answer, "no ETag")
+	}
+	return part, answer, nil
+}
+
+// Complete makes the object of the parts, which must be in order from 1. The
+// whole has size bytes and the sum whole; S3 refuses it otherwise. An error in
+// the body of a 200 is an error like any other.
+func (c *Client) Complete(ctx context.Context, o Object, uploadID string, parts []Part, size int64, whole sum.CRC, overwrite bool) (Stored, error) {
+	h := o.guard()
+	condition(h, overwrite)
+	h.Set("X-Amz-Checksum-Crc64nvme", whole.String())
+	h.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+	h.Set("X-Amz-Mp-Object-Size", strconv.FormatInt(size, 10))
+	h.Set("Content-Type", "application/xml")
+	list := completeBody(parts)
+	resp, answer, err := c.do(ctx, request{operation: CompleteMultipartUpload, method: http.MethodPost,
+		bucket: o.Bucket, key: o.Key, query: "uploadId=" + escape(uploadID, false), header: h, body: bytes.NewReader(list), size: int64(len(list))})
+	if err != nil {
+		return Stored{}, err
+	}
+	return decodeComplete(resp, answer)
+}
+
+func completeBody(parts []Part) []byte {
+	var b bytes.Buffer
+	b.WriteString(`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`)
+	for _, p := range parts {
+		b.WriteString("<Part><PartNumber>")
+		b.WriteString(strconv.Itoa(p.Number))
+		b.WriteString("</PartNumber><ETag>")
+		xml.EscapeText(&b, []byte(p.ETag))
+		b.WriteString("</ETag></Part>")
+	}
+	b.WriteString("</CompleteMultipartUpload>")
+	return b.Bytes()
+}
+
+func decodeComplete(resp *http.Response, answer Answer) (Stored, error) {
+	text, err := readAll(resp, answer)
+	if err != nil {
+		return Stored{}, err
+	}
+	if e := parseError(text); e.Code != "" {
+		e.Answer, e.Status = answer, resp.StatusCode
+		return Stored{}, e
+	}
+	var result struct {
+		XMLName           xml.Name `xml:"CompleteMultipartUploadResult"`
+		ETag              string
+		ChecksumCRC64NVME string
+		ChecksumType      string
+	}
+	if err := xml.Unmarshal(text, &result); err != nil {
+		return Stored{}, nonsense(answer, "the body is not a result")
+	}
+	s := stored(answer, resp.Header)
+	s.ETag = result.ETag
+	s.Checksum, s.ChecksumType = result.ChecksumCRC64NVME, result.ChecksumType
+	return s, nil
+}
+
+// Abort gives up a multipart upload. One that is not there is NoUpload.
+func (c *Client) Abort(ctx context.Context, o Object, uploadID string) (Answer, error) {
+	resp, answer, err := c.do(ctx, request{operation: AbortMultipartUpload, method: http.MethodDelete,
+		bucket: o.Bucket, key: o.Key, query: "uploadId=" + escape(uploadID, false), header: o.guard()})
+	if err != nil {
+		return answer, err
+	}
+	return answer, drain(resp, answer)
+}
+
+// maxBody bounds an answer's body, in bytes: far above a page of 1,000 parts.
+const maxBody = 4 << 20
+
+func readAll(resp *http.Response, answer Answer) ([]byte, error) {
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err != nil {
+		return nil, &Error{Answer: answer, Status: resp.StatusCode, Err: fmt.Errorf("read answer: %w", err)}
+	}
+	if len(text) > maxBody {
+		return nil, nonsense(answer, "the body is over "+strconv.Itoa(maxBody)+" bytes")
+	}
+	return text, nil
+}
+
+func decode(resp *http.Response, answer Answer, into any) error {
+	text, err := readAll(resp, answer)
+	if err != nil {
+		return err
+	}
+	if err := xml.Unmarshal(text, into); err != nil {
+		return nonsense(answer, "the body is not what it should be")
+	}
+	return nil
+}
+
+// drain reads a body that should be empty, so that its connection serves again.
+func drain(resp *http.Response, answer Answer) error {
+	_, err := readAll(resp, answer)
+	return err
+}
+
+// nonsense is a success that does not make sense: it may or may not have
+// happened, like an answer that was lost.
+func nonsense(answer Answer, what string) error {
+	return &Error{Answer: answer, Err: fmt.Errorf("%s answered with nonsense: %s", answer.Operation, what)}
+}
