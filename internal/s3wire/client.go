@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -118,7 +119,7 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, Answer, err
 	resp, err := c.config.Transport.RoundTrip(hr)
 	if err != nil {
 		watch.stop()
-		return nil, answer, &Error{Answer: answer, Err: body.cause(ctx, err)}
+		return nil, answer, &Error{Answer: answer, Whole: body.whole(r.size, err), Err: body.cause(ctx, err)}
 	}
 	resp.Body = &watched{ReadCloser: resp.Body, watch: watch}
 	answer.RequestID = resp.Header.Get("x-amz-request-id")
@@ -198,12 +199,14 @@ type body struct {
 	io.Reader
 	watch *watch
 	moved func(int)
+	read  atomic.Int64
 	err   atomic.Pointer[error]
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	b.watch.move()
+	b.read.Add(int64(n))
 	if n > 0 && b.moved != nil {
 		b.moved(n)
 	}
@@ -214,6 +217,13 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) Close() error { return nil }
+
+// whole reports whether a request that got no answer, but err, had gone out
+// whole: its body had been read to the end, over a connection that there was.
+func (b *body) whole(size int64, err error) bool {
+	dial, ok := errors.AsType[*net.OpError](err)
+	return b.read.Load() == size && (!ok || dial.Op != "dial")
+}
 
 // cause finds out why a request got no answer.
 func (b *body) cause(ctx context.Context, err error) error {

@@ -19,6 +19,7 @@ type Error struct {
 	Message    string        // S3's words, as they came
 	RetryAfter time.Duration // as S3 asked; 0 when it did not
 	Relocated  bool          // the bucket was found in another region, and the client now goes there
+	Whole      bool          // with Err: the request had gone out whole, so it may have happened
 	Err        error         // why there is no answer; nil when there is one
 }
 
@@ -62,7 +63,7 @@ const (
 	OK            Class = iota // no error
 	Cancelled                  // the caller's context ended
 	Network                    // no answer, or not a whole one: it may have happened
-	Busy                       // S3 asks to slow down: it did not happen
+	Busy                       // S3 was too busy, or lost patience with the body: it did not happen
 	Server                     // S3 failed: it may have happened
 	Expired                    // these credentials are not taken any more
 	Skewed                     // the clocks differ too much; the client has corrected its own
@@ -116,6 +117,20 @@ func classifySilence(err error) Class {
 	return Network
 }
 
+// Answered reports whether a request whose error is err, or nil, was answered
+// by S3, with a success or not.
+func Answered(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return err == nil || ok && e.Status != 0
+}
+
+// Lost reports whether a request whose answer is err may have happened all the
+// same: it had gone out, and nothing that came back says what became of it.
+func Lost(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Err != nil && e.Whole || e.Err == nil && Classify(err) == Server)
+}
+
 // codes are S3's error codes that say more than their status.
 //
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -123,7 +138,7 @@ func classifySilence(err error) Class {
 var codes = map[string]Class{
 	"SlowDown": Busy, "ServiceUnavailable": Busy, "RequestLimitExceeded": Busy, "Throttling": Busy,
 	"ThrottlingException": Busy, "TooManyRequests": Busy,
-	"RequestTimeout": Network, "IncompleteBody": Network,
+	"RequestTimeout": Busy, "IncompleteBody": Busy,
 	"InternalError": Server,
 	"ExpiredToken":  Expired, "ExpiredTokenException": Expired, "TokenRefreshRequired": Expired,
 	"RequestExpired": Expired, "InvalidToken": Expired, "InvalidTokenId": Expired, "InvalidAccessKeyId": Expired,

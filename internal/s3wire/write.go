@@ -245,7 +245,7 @@ func readAll(resp *http.Response, answer Answer) ([]byte, error) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
-		return nil, &Error{Answer: answer, Status: resp.StatusCode, Err: fmt.Errorf("read answer: %w", err)}
+		return nil, &Error{Answer: answer, Status: resp.StatusCode, Whole: true, Err: fmt.Errorf("read answer: %w", err)}
 	}
 	if len(text) > maxBody {
 		return nil, nonsense(answer, "the body is over "+strconv.Itoa(maxBody)+" bytes")
@@ -273,5 +273,5 @@ func drain(resp *http.Response, answer Answer) error {
 // nonsense is a success that does not make sense: it may or may not have
 // happened, like an answer that was lost.
 func nonsense(answer Answer, what string) error {
-	return &Error{Answer: answer, Err: fmt.Errorf("%s answered with nonsense: %s", answer.Operation, what)}
+	return &Error{Answer: answer, Whole: true, Err: fmt.Errorf("%s answered with nonsense: %s", answer.Operation, what)}
 }

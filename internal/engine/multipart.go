@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/source"
+	"github.com/sealift/sealift/internal/sum"
+	"golang.org/x/sync/errgroup"
+)
+
+// maxRestarts is how often a transfer begins a new multipart upload because
+// the one it had is gone, or met another write.
+const maxRestarts = 3
+
+// abortTime is how long giving up an upload may take.
+const abortTime = 30 * time.Second
+
+// multipart stores the source as parts: all of them committed, or the upload
+// aborted.
+func (t *Transfer) multipart(ctx context.Context) (Result, error) {
+	for restarts := 0; ; restarts++ {
+		r, action, err := t.upload(ctx)
+		if action != Restart || restarts == maxRestarts || ctx.Err() != nil {
+			return r, err
+		}
+		t.Logger.Warn("the upload begins again", "transfer", t.ID, "err", err)
+		t.progress.restart()
+	}
+}
+
+// upload is one multipart upload, from Create to Complete or Abort.
+func (t *Transfer) upload(ctx context.Context) (Result, Action, error) {
+	id, created, err := t.create(ctx)
+	if err != nil {
+		return Result{}, Fail, err
+	}
+	r, action, err := t.fill(ctx, id)
+	if err == nil {
+		r.UploadID, r.Requests = id, []s3wire.Answer{created, r.Stored.Answer}
+		return r, Done, nil
+	}
+	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrIntegrity) && r.Stored.ETag != "" {
+		return Result{}, Fail, err
+	}
+	if left := t.abort(ctx, id); left != nil {
+		err = fmt.Errorf("%w; its multipart upload %s is still open: %w", err, id, left)
+	}
+	return Result{}, action, err
+}
+
+func (t *Transfer) create(ctx context.Context) (string, s3wire.Answer, error) {
+	var id string
+	r := &request{op: s3wire.CreateMultipartUpload}
+	_, err := t.send(ctx, r, func(ctx context.Context) (answer s3wire.Answer, err error) {
+		id, answer, err = t.S3.Create(ctx, t.Object)
+		return answer, err
+	})
+	if r.lost {
+		t.Logger.Warn("an answer to CreateMultipartUpload was lost; what it opened, if anything, is left to the bucket's lifecycle rule",
+			"bucket", t.Object.Bucket, "key", t.Object.Key)
+	}
+	t.begin(id)
+	return id, r.answer, err
+}
+
+// fill sends all parts, holds their sums against the source, and completes.
+func (t *Transfer) fill(ctx context.Context, id string) (Result, Action, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if t.Hash == Beside && t.witness == nil {
+		t.witness = t.Source.Watch(ctx, t.plan.Size)
+		defer t.endWitness(cancel)
+	}
+	if action, err := t.sendParts(ctx, id); err != nil {
+		return Result{}, action, err
+	}
+	parts, whole := t.gathered()
+	sha, err := t.testimony(ctx, whole)
+	if err != nil {
+		return Result{}, Fail, err
+	}
+	if err := t.lastLook(ctx); err != nil {
+		return Result{}, Fail, err
+	}
+	stored, action, err := t.complete(ctx, &completion{id: id, parts: parts, whole: whole})
+	return Result{Stored: stored, Sum: whole, SHA256: sha}, action, err
+}
+
+// endWitness waits for the second read, so that nothing is left running.
+func (t *Transfer) endWitness(cancel context.CancelFunc) {
+	cancel()
+	t.witness.Testimony()
+	t.witness = nil
+}
+
+// lastLook fingerprints the source once more, before Complete.
+func (t *Transfer) lastLook(ctx context.Context) error {
+	changed := t.Source.Unchanged(t.print)
+	if errors.Is(changed, source.ErrChanged) {
+		return t.reconfirm(ctx, changed, t.sums())
+	}
+	return changed
+}
+
+// sendParts sends what S3 does not have yet. A source that was only touched
+// meanwhile is gone on with.
+func (t *Transfer) sendParts(ctx context.Context, id string) (Action, error) {
+	for range maxTouches {
+		action, err := t.sendMissing(ctx, id)
+		if !errors.Is(err, source.ErrChanged) {
+			return action, err
+		}
+		if err := t.reconfirm(ctx, err, t.sums()); err != nil {
+			return Fail, err
+		}
+	}
+	return Fail, fmt.Errorf("%w: it is touched again and again", source.ErrChanged)
+}
+
+// sendMissing sends the missing parts, lowest numbers first, on as many
+// goroutines as there are slots. The first failure stops them all.
+func (t *Transfer) sendMissing(ctx context.Context, id string) (Action, error) {
+	missing := t.missing()
+	work := make(chan int)
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(work)
+		for _, number := range missing {
+			select {
+			case work <- number:
+			case <-gctx.Done():
+				return nil
+			}
+		}
+		return nil
+	})
+	var failed failure
+	for range min(t.Slots.Len(), len(missing)) {
+		group.Go(func() error {
+			buf := make([]byte, sumBuffer)
+			for number := range work {
+				if action, err := t.sendPart(gctx, id, number, buf); err != nil {
+					return failed.first(action, err)
+				}
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return failed.action, err
+}
+
+// A failure keeps the action that goes with the first error of many goroutines.
+type failure struct {
+	once   sync.Once
+	action Action
+}
+
+func (f *failure) first(action Action, err error) error {
+	f.once.Do(func() { f.action = action })
+	return err
+}
+
+// sendPart reads, sums and sends one part, over as many attempts as it takes.
+// The fingerprint is held against the source before and after each.
+func (t *Transfer) sendPart(ctx context.Context, id string, number int, buf []byte) (Action, error) {
+	part := t.plan.Part(number)
+	t.witness.Admit(part.Offset)
+	r := &request{op: s3wire.UploadPart, part: number}
+	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
+		if err := t.Source.Unchanged(t.print); err != nil {
+			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
+		}
+		crc, err := t.Source.Sum(part.Offset, part.Size, buf)
+		if err != nil {
+			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
+		}
+		body, settle := t.body(number, crc)
+		stored, answer, err := t.S3.Part(ctx, t.Object, id, number, body)
+		settle(err == nil)
+		if err == nil {
+			t.keep(stored)
+		}
+		return answer, err
+	})
+	if err == nil {
+		if err = t.Source.Unchanged(t.print); err != nil {
+			action = Fail
+		}
+	}
+	if r.class == s3wire.Corrupt {
+		err = t.corrupt(err)
+	}
+	return action, err
+}
+
+// body is the body of one attempt to send a part, and what must be called when
+// the attempt is over.
+func (t *Transfer) body(number int, crc sum.CRC) (s3wire.Body, func(acknowledged bool)) {
+	part := t.plan.Part(number)
+	var moved int64
+	var mu sync.Mutex // the transport may read on after the answer
+	var over bool
+	b := s3wire.Body{Reader: t.Source.Section(part.Offset, part.Size), Size: part.Size, Sum: crc}
+	b.Moved = func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			moved += int64(n)
+			t.progress.move(n)
+		}
+	}
+	return b, func(acknowledged bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		t.progress.settle(moved, part.Size, acknowledged)
+	}
+}
+
+// abort gives the upload up and makes sure that S3 holds none of its parts,
+// also when ctx has ended. It returns why the upload may still be open.
+func (t *Transfer) abort(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
+	r := &request{op: s3wire.AbortMultipartUpload}
+	for {
+		_, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
+			return t.S3.Abort(ctx, t.Object, id)
+		})
+		if err != nil {
+			return err
+		}
+		// A part that was in flight may land after the abort and stay.
+		_, _, err = t.S3.PartsPage(ctx, t.Object, id, 0, 1)
+		if err == nil {
+			pauseFor(ctx, lookPause)
+			continue
+		}
+		if class := s3wire.Classify(err); class != s3wire.NoUpload {
+			t.Logger.Info("could not look whether the aborted upload is gone", "transfer", t.ID, "err", err)
+		}
+		return nil
+	}
+}
+
+func pauseFor(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/sum"
+)
+
+// begin forgets the parts of an earlier upload: those of id are yet to come.
+func (t *Transfer) begin(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.id, t.parts = id, make(map[int]s3wire.Part, t.plan.Parts)
+}
+
+// uploadID is that of the upload under way, "" when there is none.
+func (t *Transfer) uploadID() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.id
+}
+
+// keep records a part that S3 has.
+func (t *Transfer) keep(p s3wire.Part) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.parts[p.Number] = p
+}
+
+// missing returns the numbers of the parts that S3 does not have, ascending.
+func (t *Transfer) missing() []int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var numbers []int
+	for number := 1; number <= t.plan.Parts; number++ {
+		if _, ok := t.parts[number]; !ok {
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers
+}
+
+// sums returns the sum of each part that S3 has.
+func (t *Transfer) sums() map[int]sum.CRC {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sums := make(map[int]sum.CRC, len(t.parts))
+	for number, p := range t.parts {
+		sums[number] = p.Sum
+	}
+	return sums
+}
+
+// gathered returns all parts by number, and the sum of the whole.
+func (t *Transfer) gathered() ([]s3wire.Part, sum.CRC) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	parts := make([]s3wire.Part, t.plan.Parts)
+	var whole sum.CRC
+	for i := range parts {
+		parts[i] = t.parts[i+1]
+		whole = sum.Combine(whole, parts[i].Sum, parts[i].Size)
+	}
+	return parts, whole
+}
+
+// answerOf is the answer that came, with a success or with an error.
+func answerOf(a s3wire.Answer, err error) s3wire.Answer {
+	if e, ok := errors.AsType[*s3wire.Error](err); ok {
+		return e.Answer
+	}
+	return a
+}

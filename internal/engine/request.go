@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sealift/sealift/internal/s3wire"
+)
+
+// A request is one thing to ask of S3, over all its attempts.
+type request struct {
+	op       s3wire.Operation
+	part     int
+	attempt  int       // the present one, from 1
+	since    time.Time // when trouble began; zero when there is none
+	renewals int
+	corrupt  int
+	lost     bool // an attempt may have happened, and its answer does not tell
+	class    s3wire.Class
+	answer   s3wire.Answer
+}
+
+// send makes attempts of r, each with one call of try within a slot, until
+// Decide says other than Retry or Renew. The error is nil only with Done. r
+// keeps what is known, so that send can go on with the same request later.
+func (t *Transfer) send(ctx context.Context, r *request, try func(context.Context) (s3wire.Answer, error)) (Action, error) {
+	for {
+		r.attempt++
+		err := t.attempt(ctx, r, try)
+		if err != nil && ctx.Err() != nil {
+			return Fail, context.Cause(ctx)
+		}
+		if r.class == s3wire.Network && r.op == s3wire.UploadPart {
+			err = t.ask(ctx, r, err)
+		}
+		verdict := t.decide(r, err)
+		switch verdict.Action {
+		case Done:
+			return Done, nil
+		case Renew:
+			t.S3.Invalidate(r.answer.KeyID)
+			r.renewals++
+		case Retry, Settle:
+			if err := t.pause(ctx, r, verdict, err); err != nil {
+				return Fail, err
+			}
+		}
+		if verdict.Action != Retry && verdict.Action != Renew {
+			return verdict.Action, &RequestError{Op: r.op, Part: r.part, Class: r.class, Err: err}
+		}
+	}
+}
+
+func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Context) (s3wire.Answer, error)) error {
+	if err := t.Slots.acquire(ctx); err != nil {
+		return err
+	}
+	defer t.Slots.release()
+	answer, err := try(ctx)
+	r.answer, r.class = answer, s3wire.Classify(err)
+	t.ledger.note(answer, s3wire.Answered(err))
+	r.lost = r.lost || s3wire.Lost(err)
+	if r.class == s3wire.Corrupt {
+		r.corrupt++
+	}
+	if err != nil && r.since.IsZero() {
+		r.since = time.Now()
+	}
+	return err
+}
+
+func (t *Transfer) decide(r *request, err error) Verdict {
+	s := Situation{Op: r.op, Class: r.class, Attempt: r.attempt, KeepTrying: t.KeepTrying, Heard: t.ledger.heard(),
+		Renewals: r.renewals, Corrupt: r.corrupt, Overwrite: t.Overwrite, Lost: r.lost}
+	if !r.since.IsZero() {
+		s.Trouble = time.Since(r.since)
+	}
+	if e, ok := errors.AsType[*s3wire.Error](err); ok {
+		s.RetryAfter = e.RetryAfter
+	}
+	return Decide(s)
+}
+
+// ask puts a question without a body after a part's connection broke: S3 cuts
+// the connection when it refuses a body it has not read, and the refusal is
+// lost with it.
+func (t *Transfer) ask(ctx context.Context, r *request, err error) error {
+	id := t.uploadID()
+	if id == "" {
+		return err
+	}
+	_, _, asked := t.S3.PartsPage(ctx, t.Object, id, 0, 1)
+	switch class := s3wire.Classify(asked); class {
+	case s3wire.Expired, s3wire.NoUpload, s3wire.NoBucket, s3wire.Skewed:
+		r.class = class
+		if e, ok := errors.AsType[*s3wire.Error](asked); ok {
+			r.answer = e.Answer
+		}
+		return asked
+	}
+	return err
+}
+
+// lasting is how long trouble lasts before it is shown as waiting.
+const lasting = 5 * time.Second
+
+func (t *Transfer) pause(ctx context.Context, r *request, v Verdict, err error) error {
+	wait := v.Floor
+	if v.Jitter > 0 {
+		wait += rand.N(v.Jitter)
+	}
+	step := Step{Type: Retried, Operation: r.op, Part: r.part, Attempt: r.attempt, Wait: wait, RequestID: r.answer.RequestID, Err: err}
+	if time.Since(r.since) > lasting {
+		step.Type = Waiting
+	}
+	t.ledger.retried()
+	t.Report(step)
+	t.Logger.Debug("request is sent again", "transfer", t.ID, "part", r.part, "attempt", r.attempt, "request_id", r.answer.RequestID, "err", err)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/sum"
+)
+
+// A sight is what a look at the object's key showed.
+type sight int
+
+const (
+	unseen  sight = iota // nobody may look, or S3 does not answer
+	absent               // the key holds no object
+	another              // it holds one that is not this transfer's
+	ours                 // it holds this transfer's, whole
+)
+
+// Looks at the object, when its outcome depends on it.
+const (
+	looks     = 5
+	lookPause = time.Second
+)
+
+// look asks, through the reader, what the key holds. An object is ours by
+// identity: its metadata names this transfer, and its size and sum are right.
+func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight) {
+	if t.Reader == nil {
+		return s3wire.Found{}, unseen
+	}
+	for range looks {
+		found, err := t.Reader.Head(ctx, t.Object)
+		switch s3wire.Classify(err) {
+		case s3wire.OK:
+			if found.Meta(TransferMetadata) == t.ID && found.Size == t.plan.Size && found.Checksum == whole.String() {
+				return found, ours
+			}
+			return found, another
+		case s3wire.NoObject:
+			return found, absent
+		case s3wire.Network, s3wire.Busy, s3wire.Server, s3wire.Relocated, s3wire.Skewed:
+		case s3wire.Expired:
+			t.Reader.Invalidate(answerOf(found.Answer, err).KeyID)
+		default:
+			t.Logger.Info("could not look at the object", "transfer", t.ID, "err", err)
+			return found, unseen
+		}
+		pauseFor(ctx, lookPause)
+	}
+	return s3wire.Found{}, unseen
+}
+
+// accept holds S3's success against the source. Only an answer with the whole's
+// own sum is proof; where S3 names none, the reader may find it.
+func (t *Transfer) accept(ctx context.Context, s s3wire.Stored, whole sum.CRC) (s3wire.Stored, error) {
+	switch {
+	case s.Checksum == whole.String() && s.ChecksumType != "COMPOSITE":
+		return s, nil
+	case s.Checksum != "":
+		return s, fmt.Errorf("%w: S3 stored CRC64NVME %s, the source has %s", ErrIntegrity, s.Checksum, whole)
+	}
+	if found, sight := t.look(ctx, whole); sight == ours {
+		found.Answer = s.Answer
+		return found.Stored, nil
+	}
+	return s, fmt.Errorf("%w: S3 answered with no CRC64NVME", ErrUnknown)
+}
+

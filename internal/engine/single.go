@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/source"
+	"github.com/sealift/sealift/internal/sum"
+)
+
+// single stores a source of one part by one PutObject. Its bytes are read and
+// summed, and read again if that was asked for, before anything is sent; S3
+// refuses the body if a later read differs.
+func (t *Transfer) single(ctx context.Context) (Result, error) {
+	crc, sha, err := t.readWhole(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	r := &request{op: s3wire.PutObject, part: 0}
+	var stored s3wire.Stored
+	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
+		body, settle := t.body(1, crc)
+		s, err := t.S3.Put(ctx, t.Object, body, t.Overwrite)
+		settle(err == nil)
+		stored = s
+		return answerOf(s.Answer, err), err
+	})
+	if err != nil {
+		stored, err = t.putFailed(ctx, r, action, crc, err)
+	}
+	if err == nil {
+		stored, err = t.accept(ctx, stored, crc)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Stored: stored, Sum: crc, SHA256: sha, Requests: []s3wire.Answer{stored.Answer}}, nil
+}
+
+// putFailed finds out what became of a PutObject that was not answered with a
+// success. A refusal because the key is taken, after an attempt whose answer
+// was lost, may be about our own object; so may giving up.
+func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, crc sum.CRC, err error) (s3wire.Stored, error) {
+	switch {
+	case ctx.Err() != nil:
+		return s3wire.Stored{}, err
+	case r.class == s3wire.Corrupt:
+		return s3wire.Stored{}, t.corrupt(err)
+	case !r.lost && r.class == s3wire.Exists:
+		return s3wire.Stored{}, ErrExists
+	case !r.lost:
+		return s3wire.Stored{}, err
+	}
+	found, sight := t.look(ctx, crc)
+	switch {
+	case sight == ours:
+		return found.Stored, nil
+	case sight == another && action == Settle:
+		return s3wire.Stored{}, ErrExists
+	case sight == absent && action != Settle:
+		return s3wire.Stored{}, err
+	}
+	return s3wire.Stored{}, fmt.Errorf("%w: %w", ErrUnknown, err)
+}
+
+// readWhole sums a source of one part, twice where a hash is asked for, while
+// its fingerprint stays the same.
+func (t *Transfer) readWhole(ctx context.Context) (sum.CRC, string, error) {
+	crc, err := t.Source.Sum(0, t.plan.Size, make([]byte, min(sumBuffer, t.plan.Size+1)))
+	if err != nil {
+		return 0, "", err
+	}
+	sha, err := t.testimony(ctx, crc)
+	if err != nil {
+		return 0, "", err
+	}
+	for range maxTouches {
+		changed := t.Source.Unchanged(t.print)
+		if changed == nil {
+			return crc, sha, nil
+		}
+		if !errors.Is(changed, source.ErrChanged) {
+			return 0, "", changed
+		}
+		if err := t.reconfirm(ctx, changed, map[int]sum.CRC{1: crc}); err != nil {
+			return 0, "", err
+		}
+	}
+	return 0, "", fmt.Errorf("%w: it is touched again and again", source.ErrChanged)
+}
+
+// corrupt tells a source that changed from bytes that were spoilt on the way.
+func (t *Transfer) corrupt(err error) error {
+	if changed := t.Source.Unchanged(t.print); changed != nil {
+		return changed
+	}
+	return fmt.Errorf("%w: %w", ErrIntegrity, err)
+}
+

@@ -1,0 +1,218 @@
+// Package engine sends one source to one object and does not say "stored"
+// unless S3 has said so with the right sum.
+//
+// Decide, a pure function, is all that knows what to do after an answer; the
+// rest carries it out. A Transfer sends what it must within the Slots it is
+// given, aborts what it cannot complete, and tells what it does as Steps. The
+// package may import plan, source, s3wire and sum; it knows no session, no
+// receipt and no file of its own.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sealift/sealift/internal/plan"
+	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/source"
+	"github.com/sealift/sealift/internal/sum"
+)
+
+// Errors that Run returns, beside source.ErrChanged, plan's, and *RequestError.
+var (
+	ErrExists    = errors.New("the key holds an object already")
+	ErrUnknown   = errors.New("it cannot be proven whether the object was stored")
+	ErrIntegrity = errors.New("S3 and the source disagree about the bytes")
+)
+
+// A RequestError is a request that came to nothing.
+type RequestError struct {
+	Op    s3wire.Operation
+	Part  int // from 1; 0 for what is not about one part
+	Class s3wire.Class
+	Err   error // mostly an *s3wire.Error
+}
+
+func (e *RequestError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the wire said.
+func (e *RequestError) Unwrap() error { return e.Err }
+
+// A Hash says how a source is read a second time.
+type Hash int
+
+// NoHash does not; Beside does while the parts are sent; After does when the
+// last part has been read.
+const (
+	NoHash Hash = iota
+	Beside
+	After
+)
+
+// TransferMetadata is the metadata under which an object keeps its transfer.
+const TransferMetadata = "sealift-transfer"
+
+// A Transfer is one source going to one object. Fill the exported fields, call
+// Run once.
+type Transfer struct {
+	ID         string // ULID; also in Object.Metadata
+	Source     *source.Source
+	Object     s3wire.Object
+	PartSize   int64 // bytes; 0 chooses
+	Overwrite  bool
+	Hash       Hash
+	S3         *s3wire.Client
+	Reader     *s3wire.Client // nil when nobody may look
+	Slots      *Slots
+	KeepTrying time.Duration
+	Logger     *slog.Logger
+	Report     func(Step) // called from many goroutines
+
+	plan     plan.Plan
+	print    source.Fingerprint
+	witness  *source.Witness // of the present upload; nil but with Beside
+	progress progress
+	ledger   ledger
+
+	mu    sync.Mutex
+	id    string              // of the multipart upload under way
+	parts map[int]s3wire.Part // those that S3 has, of the present upload
+}
+
+// A Result is what Run knows of an object that is stored.
+type Result struct {
+	Stored   s3wire.Stored
+	Plan     plan.Plan
+	UploadID string // "" for a single PutObject
+	Sum      sum.CRC
+	SHA256   string     // hex; "" with NoHash
+	Modified *time.Time // of the source; nil when it has no such time
+	Requests []s3wire.Answer
+	Spans    []Span
+	Sent     int64 // body bytes
+	Retries  int
+}
+
+// Run sends the source. When it returns an error that is not ErrUnknown, the
+// object was not stored by it; when ctx ends, it returns context.Cause(ctx)
+// after it has aborted what it began.
+func (t *Transfer) Run(ctx context.Context) (Result, error) {
+	var err error
+	if t.print, err = t.Source.Settle(ctx); err != nil {
+		return Result{}, err
+	}
+	if t.plan, err = plan.For(t.print.Size, t.PartSize); err != nil {
+		return Result{}, err
+	}
+	t.progress.size = t.plan.Size
+	t.Report(Step{Type: Started, Size: t.plan.Size, Parts: t.plan.Parts})
+	if err := t.refuseExisting(ctx); err != nil {
+		return Result{}, err
+	}
+	defer t.progress.tell(t.Report)()
+	var r Result
+	if t.plan.Single() {
+		r, err = t.single(ctx)
+	} else {
+		r, err = t.multipart(ctx)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	r.Plan, r.Modified = t.plan, t.Source.Modified(t.print)
+	r.Spans, r.Sent, r.Retries = t.ledger.spans(), t.progress.total(), t.ledger.retries()
+	return r, nil
+}
+
+// refuseExisting looks whether the key is taken, where somebody may look. What
+// cannot be seen is left to S3, which refuses at the end.
+func (t *Transfer) refuseExisting(ctx context.Context) error {
+	if t.Overwrite || t.Reader == nil {
+		return nil
+	}
+	_, err := t.Reader.Head(ctx, t.Object)
+	switch {
+	case err == nil:
+		return ErrExists
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case s3wire.Classify(err) != s3wire.NoObject:
+		t.Logger.Info("could not look whether the object exists", "bucket", t.Object.Bucket, "key", t.Object.Key, "err", err)
+	}
+	return nil
+}
+
+// testimony waits for the second read and returns its SHA-256. A read that
+// found other bytes than were sent is source.ErrChanged.
+func (t *Transfer) testimony(ctx context.Context, sent sum.CRC) (string, error) {
+	if t.Hash == NoHash {
+		return "", nil
+	}
+	witness := t.witness
+	if witness == nil {
+		witness = t.Source.Watch(ctx, t.plan.Size)
+	}
+	read, sha, err := witness.Testimony()
+	if err != nil {
+		return "", err
+	}
+	if read != sent {
+		return "", fmt.Errorf("%w: it was read twice, with CRC64NVME %s and %s", source.ErrChanged, sent, read)
+	}
+	return sha, nil
+}
+
+// reconfirm is called when the source's fingerprint has changed. It sums again
+// what has been sent from the source as it is now: if that is the same bytes,
+// only the inode was touched, and the transfer goes on with the fingerprint of
+// today. Otherwise it is source.ErrChanged.
+func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]sum.CRC) error {
+	print, err := t.Source.Settle(ctx)
+	if err != nil {
+		return err
+	}
+	if print.Size != t.plan.Size {
+		return changed
+	}
+	buf := make([]byte, sumBuffer)
+	for number, want := range sent {
+		part := t.plan.Part(number)
+		got, err := t.Source.Sum(part.Offset, part.Size, buf)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return changed
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	if err := t.Source.Unchanged(print); err != nil {
+		return err
+	}
+	t.Logger.Info("the source was touched but holds the same bytes", "transfer", t.ID)
+	t.print = print
+	return nil
+}
+
+// maxTouches is how often a source may be touched before it is called changed.
+const maxTouches = 10
+
+// sumBuffer is what sums are read with, in bytes.
+const sumBuffer = 256 << 10
+
+// detached is a context that outlives ctx by at most that long: for requests
+// that must not be left half done.
+func detached(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	free, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(free, func() { timer.Stop() })
+	})
+	return free, func() { stop(); cancel(nil) }
+}
