@@ -63,11 +63,23 @@ func (r *Refusal) Unwrap() []error {
 	return []error{r.Reason, r.err}
 }
 
+// A BaseError is what a provider of base credentials may return. The SDK wraps
+// what a provider returns in what it was doing; a session takes that off again
+// and returns the BaseError.
+type BaseError struct {
+	Err error
+}
+
+func (e *BaseError) Error() string { return "get base credentials: " + redact.URLs(e.Err.Error()) }
+
+// Unwrap gives the cause.
+func (e *BaseError) Unwrap() error { return e.Err }
+
 // classify makes a Refusal of an answer with an error code, and takes the
 // queries out of the URLs of anything else.
 func classify(err error) error {
-	if errors.Is(err, ErrExpiredBase) || errors.Is(err, ErrInvalidBase) {
-		return redact.Error(err) // the base provider has told
+	if base, ok := errors.AsType[*BaseError](err); ok {
+		return base
 	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
@@ -80,7 +92,9 @@ func classify(err error) error {
 	r.Reason = reason(r.Code, r.Message)
 	if r.Reason == ErrDenied {
 		r.Action = deniedAction.FindString(r.Message)
-		r.Condition = trustCondition.FindString(r.Message)
+		if m := trustCondition.FindStringSubmatch(r.Message); m != nil {
+			r.Condition = m[1]
+		}
 	}
 	return r
 }
@@ -98,12 +112,11 @@ func unanswered(err error) error {
 }
 
 // deniedAction and trustCondition find what a refusal tells about its cause.
-// AWS names the action and never the condition; the sandbox and some other
-// servers name both.
+// AWS names the action and never the condition; a server that names one says
+// "condition sts:ExternalId", as the sandbox does.
 var (
 	deniedAction   = regexp.MustCompile(`sts:(AssumeRoleWithWebIdentity|AssumeRole|SetSourceIdentity|TagSession)\b`)
-	trustCondition = regexp.MustCompile(`sts:(ExternalId|SourceIdentity|RoleSessionName|TransitiveTagKeys)\b|` +
-		`aws:(MultiFactorAuth(Present|Age)|SourceIp|SecureTransport|SourceVpce?|CurrentTime|PrincipalOrgID|RequestTag/[\w+=.@/-]+)|[\w.-]+:(aud|sub|amr)\b`)
+	trustCondition = regexp.MustCompile(`\bcondition ((?:sts|aws):[\w+=.@/-]+|[\w./-]+:(?:aud|sub|amr)\b)`)
 )
 
 // reason is the sentinel for an error code.

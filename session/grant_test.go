@@ -166,7 +166,9 @@ func TestRefusalsAreToldApart(t *testing.T) {
 		{"AccessDenied", "User: arn:aws:iam::1:user/u is not authorized to perform: sts:AssumeRole on resource: r", session.ErrDenied, "sts:AssumeRole", ""},
 		{"AccessDenied", "not authorized to perform: sts:TagSession on resource: r", session.ErrDenied, "sts:TagSession", ""},
 		{"AccessDenied", "not authorized to perform: sts:SetSourceIdentity", session.ErrDenied, "sts:SetSourceIdentity", ""},
-		{"AccessDenied", "sts:AssumeRole: condition sts:ExternalId of the trust policy does not hold", session.ErrDenied, "sts:AssumeRole", "sts:ExternalId"},
+		{"AccessDenied", "not authorized to perform: sts:AssumeRole: condition sts:ExternalId of the trust policy does not hold", session.ErrDenied, "sts:AssumeRole", "sts:ExternalId"},
+		{"AccessDenied", "a condition such as sts:ExternalId", session.ErrDenied, "", ""},
+		{"AccessDenied", "condition token.actions.githubusercontent.com:sub", session.ErrDenied, "", "token.actions.githubusercontent.com:sub"},
 		{"AccessDenied", "sts:AssumeRole: condition aws:MultiFactorAuthPresent", session.ErrDenied, "sts:AssumeRole", "aws:MultiFactorAuthPresent"},
 		{"AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code.", session.ErrMFARefused, "", ""},
 		{"InvalidIdentityToken", "No OpenIDConnect provider found", session.ErrDenied, "", ""},
@@ -209,7 +211,8 @@ func TestErrorsWithoutAnAnswer(t *testing.T) {
 	}{
 		{op(&url.Error{Op: "Post", URL: "https://sts/?secret", Err: errors.New("refused")}), nil, `Post "https://sts/": refused`},
 		{op(errors.New("get identity: get credentials: nothing there")), session.ErrInvalidBase, "nothing there"},
-		{op(fmt.Errorf("get identity: %w", session.ErrExpiredBase)), session.ErrExpiredBase, ""},
+		{op(fmt.Errorf("get identity: %w", &session.BaseError{Err: session.ErrExpiredBase})), session.ErrExpiredBase,
+			"assume role " + roleARN + ": get base credentials: base credentials expired"},
 		{op(errors.New("odd")), nil, "odd"},
 	} {
 		_, err := open(t, session.Config{STS: &clock{fail: func(int) error { return c.err }}}, session.Grant{}).Retrieve(t.Context())
