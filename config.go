@@ -2,11 +2,16 @@ package sealift
 
 import (
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"runtime"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/oklog/ulid/v2"
+	"github.com/sealift/sealift/internal/s3wire"
 )
 
 // A Config says with which credentials an Uploader works, where, and how much
@@ -31,8 +36,9 @@ type Config struct {
 	// AllowPlainHTTP lets an Endpoint in plain http be off loopback.
 	AllowPlainHTTP bool
 
-	RootCAs   *x509.CertPool    // nil is the system's; unused with Transport
-	Transport http.RoundTripper // nil is one tuned for S3; it must not follow redirects
+	RootCAs   *x509.CertPool                        // nil is the system's
+	Proxy     func(*http.Request) (*url.URL, error) // nil is none; http.ProxyFromEnvironment is one
+	Transport http.RoundTripper                     // nil is one tuned for S3, with RootCAs and Proxy; it must not follow redirects
 
 	Budget *Budget // nil is one of its own, of DefaultConnections
 
@@ -47,4 +53,52 @@ type Config struct {
 	// OnEvent is called with every event, in order, from one goroutine. It
 	// must return soon: transfers wait for it.
 	OnEvent func(Event)
+}
+
+// check refuses with ErrInvalid what cannot work, before anything is opened.
+func (c Config) check() error {
+	switch {
+	case c.Credentials == nil:
+		return fmt.Errorf("%w: no credentials provider", ErrInvalid)
+	case c.Region == "":
+		return fmt.Errorf("%w: no region", ErrInvalid)
+	}
+	if _, err := ulid.ParseStrict(c.Run); c.Run != "" && err != nil {
+		return fmt.Errorf("%w: run %q is not a ULID", ErrInvalid, c.Run)
+	}
+	if err := s3wire.CheckEndpoint(c.Endpoint, c.AllowPlainHTTP); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return nil
+}
+
+// withDefaults fills in what was left to the library.
+func (c Config) withDefaults() Config {
+	if c.Run == "" {
+		c.Run = ulid.Make().String()
+	}
+	if c.Transport == nil {
+		c.Transport = s3wire.NewTransport(c.RootCAs, c.Proxy)
+	}
+	if c.Budget == nil {
+		c.Budget = NewBudget(DefaultConnections)
+	}
+	if c.KeepTrying == 0 {
+		c.KeepTrying = keepTrying
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// keepTrying is how long a request is tried when the configuration does not say.
+const keepTrying = 10 * time.Minute
+
+// client is how the Uploader talks to S3 with those credentials.
+func (c Config) client(credentials aws.CredentialsProvider) *s3wire.Client {
+	return s3wire.New(s3wire.Config{
+		Credentials: credentials, Region: c.Region, Endpoint: c.Endpoint, Transport: c.Transport,
+		UserAgent: fmt.Sprintf("sealift/%s (%s; %s) run/%s", Version, runtime.GOOS, runtime.GOARCH, c.Run),
+	})
 }

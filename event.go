@@ -41,3 +41,71 @@ type Event struct {
 
 	Receipt *receipt.Receipt
 }
+
+// backlog is how many events may wait for OnEvent before transfers do.
+const backlog = 64
+
+// events delivers events in order, from one goroutine, which close ends.
+type events struct {
+	queue chan delivery
+	done  chan struct{}
+}
+
+// A delivery is an event, or a request to be told that all before it are
+// delivered.
+type delivery struct {
+	Event
+	flushed chan struct{}
+}
+
+// deliver starts the goroutine that calls on. A nil on needs none.
+func deliver(on func(Event)) *events {
+	if on == nil {
+		return nil
+	}
+	e := &events{queue: make(chan delivery, backlog), done: make(chan struct{})}
+	go func() {
+		defer close(e.done)
+		for d := range e.queue {
+			if d.flushed != nil {
+				close(d.flushed)
+				continue
+			}
+			on(d.Event)
+		}
+	}()
+	return e
+}
+
+// send queues an event. Progress is dropped when many are waiting: the next
+// one tells the same and more.
+func (e *events) send(event Event) {
+	if e == nil {
+		return
+	}
+	if event.Type != "progress" {
+		e.queue <- delivery{Event: event}
+		return
+	}
+	select {
+	case e.queue <- delivery{Event: event}:
+	default:
+	}
+}
+
+// flush returns when all events sent before it are delivered.
+func (e *events) flush() {
+	if e == nil {
+		return
+	}
+	flushed := make(chan struct{})
+	e.queue <- delivery{flushed: flushed}
+	<-flushed
+}
+
+func (e *events) close() {
+	if e != nil {
+		close(e.queue)
+		<-e.done
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sealift/sealift/internal/engine"
 )
 
 // An Object says where a source goes.
@@ -33,7 +35,7 @@ type Options struct {
 }
 
 // transferMetadata is the name under which an object keeps its transfer's ULID.
-const transferMetadata = "sealift-transfer"
+const transferMetadata = engine.TransferMetadata
 
 // Limits of S3 objects.
 //

@@ -2,23 +2,141 @@ package sealift
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
 
+	"github.com/oklog/ulid/v2"
+	"github.com/sealift/sealift/internal/engine"
+	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/receipt"
 )
 
-// An Uploader sends sources to S3. It is safe for concurrent use.
-type Uploader struct{}
+// An Uploader sends sources to S3. It is safe for concurrent use; all its
+// transfers belong to one run.
+type Uploader struct {
+	config Config
+	s3     *s3wire.Client
+	reader *s3wire.Client // nil when nobody may look
+	events *events
+
+	mu     sync.Mutex
+	closed bool
+	under  sync.WaitGroup // uploads under way
+}
 
 // New returns an Uploader. It opens no connection and asks for no credentials.
-func New(c Config) (*Uploader, error) { return nil, nil }
-
-// Upload stores source as object and returns its receipt.
-func (u *Uploader) Upload(ctx context.Context, source Source, object Object) (*receipt.Receipt, error) {
-	return nil, nil
+// A configuration that cannot work is ErrInvalid.
+func New(c Config) (*Uploader, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	c = c.withDefaults()
+	u := &Uploader{config: c, s3: c.client(c.Credentials), events: deliver(c.OnEvent)}
+	if c.Reader != nil {
+		u.reader = c.client(c.Reader)
+	}
+	return u, nil
 }
 
 // Run returns the ULID of the run, given or made.
-func (u *Uploader) Run() string { return "" }
+func (u *Uploader) Run() string { return u.config.Run }
 
-// Close waits for events to be delivered and closes idle connections.
-func (u *Uploader) Close() error { return nil }
+// Close waits for uploads under way and for their events to be delivered, and
+// closes idle connections. An Uploader cannot be used after it.
+func (u *Uploader) Close() error {
+	u.mu.Lock()
+	again := u.closed
+	u.closed = true
+	u.mu.Unlock()
+	if again {
+		return nil
+	}
+	u.under.Wait()
+	u.events.close()
+	if t, ok := u.config.Transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+	return nil
+}
+
+// Upload stores source as object and returns its receipt. When it returns,
+// every event of the transfer has been delivered.
+//
+// An error that is not ErrUnknownOutcome or ErrIntegrity means that nothing
+// was stored, and that what was begun has been aborted; the error says so where
+// even that failed. When ctx ends, that is done first, within half a minute,
+// and the error is context.Cause(ctx).
+//
+// Errors can be told apart with errors.Is and the sentinels of this package;
+// what S3 said is in an *Error.
+func (u *Uploader) Upload(ctx context.Context, source Source, object Object) (*receipt.Receipt, error) {
+	if err := u.enter(source, object); err != nil {
+		return nil, err
+	}
+	defer u.under.Done()
+	defer u.events.flush()
+	transfer := u.transfer(source, object)
+	started := time.Now().UTC()
+	result, err := transfer.Run(ctx)
+	if err != nil {
+		err = meaningOf(transfer.ID, err)
+		u.report(transfer, Event{Type: "failed", Size: transfer.Size(), Acknowledged: transfer.Acknowledged(), Err: err})
+		return nil, err
+	}
+	r := u.receipt(transfer, result, object, started)
+	u.report(transfer, Event{Type: "stored", Size: r.Source.Size, Receipt: r})
+	return r, nil
+}
+
+func (u *Uploader) enter(source Source, object Object) error {
+	if source.Source == nil {
+		return fmt.Errorf("%w: no source", ErrInvalid)
+	}
+	if err := object.check(); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return fmt.Errorf("%w: the uploader is closed", ErrInvalid)
+	}
+	u.under.Add(1)
+	return nil
+}
+
+func (u *Uploader) transfer(source Source, object Object) *engine.Transfer {
+	id := ulid.Make().String()
+	metadata := maps.Clone(object.Metadata)
+	if metadata == nil {
+		metadata = map[string]string{}
+	}
+	metadata[transferMetadata] = id
+	t := &engine.Transfer{
+		ID: id, Source: source.Source,
+		Object: s3wire.Object{
+			Bucket: object.Bucket, Key: object.Key, ContentType: object.ContentType, CacheControl: object.CacheControl,
+			Metadata: metadata, Tags: maps.Clone(object.Tags), StorageClass: object.StorageClass,
+			Encryption: object.Encryption, KMSKeyID: object.KMSKeyID, Owner: object.ExpectedBucketOwner,
+		},
+		PartSize: object.PartSize, Overwrite: object.IfExists == "overwrite",
+		Hash: map[string]engine.Hash{"sha256": engine.Beside, "strict": engine.After}[object.SourceHash],
+		S3:   u.s3, Reader: u.reader, Slots: u.config.Budget.connections,
+		KeepTrying: u.config.KeepTrying, Logger: u.config.Logger,
+	}
+	t.Report = func(s engine.Step) { u.report(t, eventOf(s)) }
+	return t
+}
+
+// report sends an event on its way, with what all events of t have.
+func (u *Uploader) report(t *engine.Transfer, e Event) {
+	e.Time, e.Run, e.Transfer = time.Now().UTC(), u.config.Run, t.ID
+	e.Bucket, e.Key, e.Source = t.Object.Bucket, t.Object.Key, t.Source.Name()
+	u.events.send(e)
+}
+
+func eventOf(s engine.Step) Event {
+	return Event{Type: s.Type, Size: s.Size, Parts: s.Parts, Sent: s.Sent, Acknowledged: s.Acknowledged,
+		Operation: string(s.Operation), Part: s.Part, Attempt: s.Attempt, Wait: s.Wait, RequestID: s.RequestID, Err: s.Err}
+}

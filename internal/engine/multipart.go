@@ -41,7 +41,7 @@ func (t *Transfer) upload(ctx context.Context) (Result, Action, error) {
 	}
 	r, action, err := t.fill(ctx, id)
 	if err == nil {
-		r.UploadID, r.Requests = id, []s3wire.Answer{created, r.Stored.Answer}
+		r.UploadID, r.Requests = id, append([]s3wire.Answer{created}, r.Requests...)
 		return r, Done, nil
 	}
 	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrIntegrity) && r.Stored.ETag != "" {
@@ -87,8 +87,9 @@ func (t *Transfer) fill(ctx context.Context, id string) (Result, Action, error) 
 	if err := t.lastLook(ctx); err != nil {
 		return Result{}, Fail, err
 	}
-	stored, action, err := t.complete(ctx, &completion{id: id, parts: parts, whole: whole})
-	return Result{Stored: stored, Sum: whole, SHA256: sha}, action, err
+	c := &completion{id: id, parts: parts, whole: whole}
+	stored, action, err := t.complete(ctx, c)
+	return Result{Stored: stored, Sum: whole, SHA256: sha, Requests: proof(c.answer, stored), Signer: c.answer.KeyID}, action, err
 }
 
 // endWitness waits for the second read, so that nothing is left running.

@@ -36,7 +36,7 @@ func (t *Transfer) single(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Stored: stored, Sum: crc, SHA256: sha, Requests: []s3wire.Answer{stored.Answer}}, nil
+	return Result{Stored: stored, Sum: crc, SHA256: sha, Requests: proof(r.answer, stored), Signer: r.answer.KeyID}, nil
 }
 
 // putFailed finds out what became of a PutObject that was not answered with a
@@ -99,3 +99,12 @@ func (t *Transfer) corrupt(err error) error {
 	return fmt.Errorf("%w: %w", ErrIntegrity, err)
 }
 
+
+// proof is the answer to the request that stored an object, and to the look
+// that found the object where that answer was lost.
+func proof(stored s3wire.Answer, s s3wire.Stored) []s3wire.Answer {
+	if s.Operation == s3wire.HeadObject {
+		return []s3wire.Answer{stored, s.Answer}
+	}
+	return []s3wire.Answer{stored}
+}

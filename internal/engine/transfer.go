@@ -91,7 +91,8 @@ type Result struct {
 	Sum      sum.CRC
 	SHA256   string     // hex; "" with NoHash
 	Modified *time.Time // of the source; nil when it has no such time
-	Requests []s3wire.Answer
+	Requests []s3wire.Answer // those that made the object, in order, and the look that proved it if one had to
+	Signer   string          // access key id that signed the last of them that was not a look
 	Spans    []Span
 	Sent     int64 // body bytes
 	Retries  int
@@ -127,6 +128,12 @@ func (t *Transfer) Run(ctx context.Context) (Result, error) {
 	r.Spans, r.Sent, r.Retries = t.ledger.spans(), t.progress.total(), t.ledger.retries()
 	return r, nil
 }
+
+// Size is that of the source, in bytes; 0 until Run knows it.
+func (t *Transfer) Size() int64 { return t.plan.Size }
+
+// Acknowledged is how many bytes S3 has confirmed.
+func (t *Transfer) Acknowledged() int64 { return t.progress.step().Acknowledged }
 
 // refuseExisting looks whether the key is taken, where somebody may look. What
 // cannot be seen is left to S3, which refuses at the end.
