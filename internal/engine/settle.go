@@ -68,4 +68,3 @@ func (t *Transfer) accept(ctx context.Context, s s3wire.Stored, whole sum.CRC) (
 	}
 	return s, fmt.Errorf("%w: S3 answered with no CRC64NVME", ErrUnknown)
 }
-

@@ -99,7 +99,6 @@ func (t *Transfer) corrupt(err error) error {
 	return fmt.Errorf("%w: %w", ErrIntegrity, err)
 }
 
-
 // proof is the answer to the request that stored an object, and to the look
 // that found the object where that answer was lost.
 func proof(stored s3wire.Answer, s s3wire.Stored) []s3wire.Answer {

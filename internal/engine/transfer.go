@@ -89,8 +89,8 @@ type Result struct {
 	Plan     plan.Plan
 	UploadID string // "" for a single PutObject
 	Sum      sum.CRC
-	SHA256   string     // hex; "" with NoHash
-	Modified *time.Time // of the source; nil when it has no such time
+	SHA256   string          // hex; "" with NoHash
+	Modified *time.Time      // of the source; nil when it has no such time
 	Requests []s3wire.Answer // those that made the object, in order, and the look that proved it if one had to
 	Signer   string          // access key id that signed the last of them that was not a look
 	Spans    []Span
