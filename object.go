@@ -47,9 +47,9 @@ const (
 	maxTags     = 10
 )
 
-// check refuses with ErrInvalid what S3 would refuse, or would store under a
+// Check refuses with ErrInvalid what S3 would refuse, or would store under a
 // key that other tools cannot name.
-func (o Object) check() error {
+func (o Object) Check() error {
 	for _, check := range []func() error{o.checkKey, o.checkChoices, o.checkMetadata} {
 		if err := check(); err != nil {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -94,7 +94,7 @@ func (u *Uploader) enter(source Source, object Object) error {
 	if source.Source == nil {
 		return fmt.Errorf("%w: no source", ErrInvalid)
 	}
-	if err := object.check(); err != nil {
+	if err := object.Check(); err != nil {
 		return err
 	}
 	u.mu.Lock()
