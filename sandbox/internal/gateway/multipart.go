@@ -1,0 +1,148 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/versity/versitygw/s3err"
+	"github.com/versity/versitygw/s3response"
+
+	"github.com/sealift/sealift/sandbox/internal/upload"
+)
+
+// CreateMultipartUpload also remembers who opened the upload and how.
+func (s *Store) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
+	k := s.keep(ctx, *in.Bucket)
+	in.Metadata = k.into(in.Metadata)
+	out, err := s.Posix.CreateMultipartUpload(ctx, in)
+	if err != nil {
+		return out, err
+	}
+	err = s.uploads.Add(&upload.Upload{
+		ID: out.UploadId, Bucket: *in.Bucket, Key: *in.Key,
+		Initiator: asked(ctx).Caller, Started: time.Now().UTC(),
+		Encryption: k.Encryption, KMSKey: k.KMSKey, StorageClass: k.StorageClass,
+	})
+	if err != nil {
+		return out, err
+	}
+	k.tell(ctx)
+	return out, nil
+}
+
+// UploadPart also tells the encryption of the upload.
+func (s *Store) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
+	out, err := s.Posix.UploadPart(ctx, in)
+	if err != nil {
+		return out, err
+	}
+	if u, ok := s.uploads.Find(*in.Bucket, *in.Key, aws.ToString(in.UploadId)); ok {
+		keeping{Encryption: u.Encryption, KMSKey: u.KMSKey}.tell(ctx)
+	}
+	return out, nil
+}
+
+// A completed is the first answer to Complete.
+type completed struct {
+	Result  s3response.CompleteMultipartUploadResult
+	Version string
+}
+
+// CompleteMultipartUpload takes only ids of uploads that were opened here,
+// and repeats its first answer to a repeated request.
+func (s *Store) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
+	id := aws.ToString(in.UploadId)
+	u, ok := s.uploads.Find(*in.Bucket, *in.Key, id)
+	if !ok {
+		return s3response.CompleteMultipartUploadResult{}, "", s3err.GetNoSuchUploadErr(id)
+	}
+	u.Lock()
+	defer u.Unlock()
+	k := keeping{Encryption: u.Encryption, KMSKey: u.KMSKey}
+	parts := digest(in.MultipartUpload)
+	if u.Answer != nil {
+		return repeat(ctx, u, k, parts)
+	}
+	result, version, err := s.Posix.CompleteMultipartUpload(ctx, in)
+	if err != nil {
+		return result, version, err
+	}
+	if u.Answer, err = json.Marshal(completed{result, version}); err != nil {
+		return result, version, fmt.Errorf("remember answer: %w", err)
+	}
+	u.Parts = parts
+	if err := s.uploads.Add(u); err != nil {
+		return result, version, err
+	}
+	k.tell(ctx)
+	return result, version, nil
+}
+
+func repeat(ctx context.Context, u *upload.Upload, k keeping, parts string) (s3response.CompleteMultipartUploadResult, string, error) {
+	if parts != u.Parts {
+		return s3response.CompleteMultipartUploadResult{}, "", s3err.GetNoSuchUploadErr(u.ID)
+	}
+	var first completed
+	if err := json.Unmarshal(u.Answer, &first); err != nil {
+		return first.Result, "", fmt.Errorf("repeat answer of upload %s: %w", u.ID, err)
+	}
+	k.tell(ctx)
+	return first.Result, first.Version, nil
+}
+
+// digest names a list of parts.
+func digest(m *types.CompletedMultipartUpload) string {
+	h := sha256.New()
+	for _, p := range m.Parts {
+		fmt.Fprintf(h, "%d %s\n", aws.ToInt32(p.PartNumber), aws.ToString(p.ETag))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// AbortMultipartUpload also forgets the upload.
+func (s *Store) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput) error {
+	if err := s.Posix.AbortMultipartUpload(ctx, in); err != nil {
+		return err
+	}
+	return s.uploads.Drop(aws.ToString(in.UploadId))
+}
+
+// ListMultipartUploads also tells who opened each upload.
+func (s *Store) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
+	out, err := s.Posix.ListMultipartUploads(ctx, in)
+	for i, entry := range out.Uploads {
+		out.Uploads[i].Owner = s.owner()
+		if u, ok := s.uploads.Find(*in.Bucket, entry.Key, entry.UploadID); ok {
+			out.Uploads[i].Initiator = initiator(u)
+			if u.StorageClass != "" {
+				out.Uploads[i].StorageClass = types.StorageClass(u.StorageClass)
+			}
+		}
+	}
+	return out, err
+}
+
+// ListParts also tells who opened the upload.
+func (s *Store) ListParts(ctx context.Context, in *s3.ListPartsInput) (s3response.ListPartsResult, error) {
+	out, err := s.Posix.ListParts(ctx, in)
+	if u, ok := s.uploads.Find(*in.Bucket, *in.Key, aws.ToString(in.UploadId)); ok {
+		out.Owner, out.Initiator = s.owner(), initiator(u)
+		if u.StorageClass != "" {
+			out.StorageClass = types.StorageClass(u.StorageClass)
+		}
+	}
+	return out, err
+}
+
+func (s *Store) owner() s3response.Owner { return s3response.Owner{ID: s.account.ID()} }
+
+func initiator(u *upload.Upload) s3response.Initiator {
+	return s3response.Initiator{ID: u.Initiator, DisplayName: u.Initiator}
+}

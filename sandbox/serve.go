@@ -1,0 +1,172 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofiber/fiber/v3"
+
+	"github.com/sealift/sealift/sandbox/internal/account"
+	"github.com/sealift/sealift/sandbox/internal/bucket"
+	"github.com/sealift/sealift/sandbox/internal/certs"
+	"github.com/sealift/sealift/sandbox/internal/front"
+	"github.com/sealift/sealift/sandbox/internal/gateway"
+	"github.com/sealift/sealift/sandbox/internal/oidc"
+	"github.com/sealift/sealift/sandbox/internal/profile"
+	"github.com/sealift/sealift/sandbox/internal/sts"
+	"github.com/sealift/sealift/sandbox/internal/upload"
+)
+
+// serve opens what is in dir, answers until ctx ends, and stops.
+func serve(ctx context.Context, opts Options, dir string) error {
+	acct, err := account.Open(filepath.Join(dir, "account.json"), newAccount)
+	if err != nil {
+		return err
+	}
+	documents, err := bucket.Open(filepath.Join(dir, "buckets"))
+	if err != nil {
+		return err
+	}
+	uploads, err := upload.Open(filepath.Join(dir, "uploads"))
+	if err != nil {
+		return err
+	}
+	cfg := gateway.Config{Dir: dir, Account: acct, Documents: documents, Uploads: uploads}
+	var ca string
+	if opts.TLS {
+		host, _, _ := net.SplitHostPort(opts.Addr) // checked by checkAddr
+		files, err := certs.Ensure(filepath.Join(dir, "tls"), host, time.Now())
+		if err != nil {
+			return err
+		}
+		ca, cfg.CertFile, cfg.KeyFile = files.CA, files.Cert, files.Key
+	}
+	store, err := gateway.Open(cfg)
+	if err != nil {
+		return err
+	}
+	if err := makeBuckets(store); err != nil {
+		return err
+	}
+	issuer := oidc.New(filepath.Join(dir, "issuer.pem"))
+	makeFront := func(bound string) fiber.Handler {
+		return front.New(front.Config{
+			Account: acct, Documents: documents, Store: store, Issuer: issuer,
+			STS: &sts.Service{
+				Account: acct, Tokens: issuer, Now: time.Now,
+				MinDuration: opts.MinSession, PackedLimit: opts.PackedLimit, MFACode: opts.MFACode,
+			},
+			Endpoint: endpoint(opts, bound), Now: time.Now,
+		}).Handle
+	}
+	server, err := gateway.Serve(ctx, cfg, store, opts.Addr, makeFront)
+	if err != nil {
+		return err
+	}
+	defer store.Shutdown()
+	if err := announce(opts, acct, dir, endpoint(opts, server.Addr()), ca); err != nil {
+		return stop(server, err)
+	}
+	select {
+	case err := <-server.Done():
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		return stop(server, nil)
+	}
+}
+
+// stop stops the server; cause, if there is one, is the error that counts.
+func stop(server *gateway.Server, cause error) error {
+	err := server.Stop()
+	if cause != nil {
+		return cause
+	}
+	return err
+}
+
+func endpoint(opts Options, bound string) string {
+	if opts.TLS {
+		return "https://" + bound
+	}
+	return "http://" + bound
+}
+
+// makeBuckets makes the buckets that are not there yet.
+func makeBuckets(store *gateway.Store) error {
+	for _, name := range []string{mainBucket, trailBucket} {
+		if err := store.MakeBucket(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// announce writes the profiles and tells whoever waits.
+func announce(opts Options, acct *account.Account, dir, endpoint, ca string) error {
+	userKey, userSecret := keyOf(acct.User(uploader))
+	adminKey, adminSecret := keyOf(acct.User(admin))
+	set := profile.Set{
+		Endpoint: endpoint, Region: acct.Region(), CAFile: ca, Default: uploadProfile,
+		Profiles: profiles(userKey, userSecret, adminKey, adminSecret),
+	}
+	files, err := set.Write(dir)
+	if err != nil {
+		return err
+	}
+	if opts.OnReady == nil {
+		return nil
+	}
+	return opts.OnReady(Ready{
+		Type: "sandbox", Endpoint: endpoint, Region: acct.Region(), Account: acct.ID(),
+		User: uploader, AccessKeyID: userKey, SecretAccessKey: userSecret,
+		Profile: uploadProfile, ConfigFile: files.Config, CredentialsFile: files.Credentials,
+		RoleARN: roleARN(uploadRole), ReaderRoleARN: roleARN(readerRole),
+		AdminAccessKeyID: adminKey, AdminSecretAccessKey: adminSecret,
+		Bucket: mainBucket, TrailBucket: trailBucket,
+		TrailARN: fmt.Sprintf("arn:aws:cloudtrail:%s:%s:trail/%s", region, accountID, trailName),
+		TopicARN: fmt.Sprintf("arn:aws:sns:%s:%s:%s", region, accountID, topicName),
+		CAFile:   ca, PID: os.Getpid(),
+		Env: set.Env(files), EnvFile: files.Env,
+	})
+}
+
+// Names of the profiles.
+const (
+	uploadProfile  = "uploader-profile"
+	baseProfile    = "uploader-base"
+	readerProfile  = "reader-profile"
+	monitorProfile = "monitor-profile"
+	adminProfile   = "sandbox-admin"
+)
+
+func profiles(userKey, userSecret, adminKey, adminSecret string) []profile.Profile {
+	return []profile.Profile{
+		{Name: baseProfile, AccessKeyID: userKey, SecretAccessKey: userSecret},
+		{Name: uploadProfile, RoleARN: roleARN(uploadRole), Source: baseProfile, SessionName: sessionName()},
+		{Name: readerProfile, RoleARN: roleARN(readerRole), Source: baseProfile, SessionName: sessionName()},
+		{Name: monitorProfile, RoleARN: roleARN(monitorRole), Source: baseProfile, SessionName: sessionName()},
+		{Name: adminProfile, AccessKeyID: adminKey, SecretAccessKey: adminSecret},
+	}
+}
+
+// sessionName is new at every start: the AWS CLI caches sessions by role and
+// session name, not by endpoint, and would hand an old sandbox's session to a
+// new one.
+func sessionName() string {
+	raw := make([]byte, 6)
+	rand.Read(raw) // never fails
+	return "sandbox-" + hex.EncodeToString(raw)
+}
+
+// keyOf gives the user's one key.
+func keyOf(u *account.User) (id, secret string) {
+	for id, secret = range u.Keys {
+	}
+	return id, secret
+}
