@@ -63,6 +63,18 @@ func (r *Refusal) Unwrap() []error {
 	return []error{r.Reason, r.err}
 }
 
+// A RoleError says which role gave no session. In a chain it may be one on the
+// way to the grant's own.
+type RoleError struct {
+	RoleARN string
+	Err     error
+}
+
+func (e *RoleError) Error() string { return "assume role " + e.RoleARN + ": " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *RoleError) Unwrap() error { return e.Err }
+
 // A BaseError is what a provider of base credentials may return. The SDK wraps
 // what a provider returns in what it was doing; a session takes that off again
 // and returns the BaseError.

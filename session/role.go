@@ -72,7 +72,7 @@ func (r *role) assume(ctx context.Context, narrowed *policy.Narrowed) (answer, e
 		a, err = r.byBase(ctx, text)
 	}
 	if err != nil {
-		return answer{}, fmt.Errorf("assume role %s: %w", r.grant.RoleARN, err)
+		return answer{}, &RoleError{r.grant.RoleARN, err}
 	}
 	return a, nil
 }
@@ -123,7 +123,7 @@ func (r *role) received(a answer, narrowed *policy.Narrowed) (*credential, error
 	c := a.credentials
 	if c == nil || aws.ToString(c.AccessKeyId) == "" || aws.ToString(c.SecretAccessKey) == "" ||
 		aws.ToString(c.SessionToken) == "" || c.Expiration == nil {
-		return nil, fmt.Errorf("assume role %s: answer holds no credentials", r.grant.RoleARN)
+		return nil, &RoleError{r.grant.RoleARN, errors.New("answer holds no credentials")}
 	}
 	now := time.Now()
 	server, ok := middleware.GetServerTime(a.metadata)
@@ -132,7 +132,7 @@ func (r *role) received(a answer, narrowed *policy.Narrowed) (*credential, error
 	}
 	lasts := c.Expiration.Sub(server)
 	if lasts <= margin {
-		return nil, fmt.Errorf("assume role %s: session ends in %v", r.grant.RoleARN, lasts)
+		return nil, &RoleError{r.grant.RoleARN, fmt.Errorf("session ends in %v", lasts)}
 	}
 	id := Identity{RoleARN: r.grant.RoleARN, Name: r.grant.Name, SourceIdentity: aws.ToString(a.sourceIdentity),
 		KeyID: *c.AccessKeyId, From: now.UTC(), Expires: c.Expiration.UTC(), Narrowing: policy.KindOff}
