@@ -124,7 +124,7 @@ func (t *Transfer) isOpen(ctx context.Context, c *completion) (bool, error) {
 	if c.class == s3wire.NoUpload {
 		return false, nil
 	}
-	_, _, err := t.S3.PartsPage(ctx, t.Object, c.id, 0, 1)
+	err := t.probe(ctx, c.id)
 	if s3wire.Classify(err) == s3wire.NoUpload {
 		return false, nil
 	}

@@ -241,7 +241,7 @@ func (t *Transfer) abort(ctx context.Context, id string) error {
 			return err
 		}
 		// A part that was in flight may land after the abort and stay.
-		_, _, err = t.S3.PartsPage(ctx, t.Object, id, 0, 1)
+		err = t.probe(ctx, id)
 		if err == nil {
 			pauseFor(ctx, lookPause)
 			continue

@@ -91,7 +91,7 @@ func (t *Transfer) ask(ctx context.Context, r *request, err error) error {
 	if id == "" {
 		return err
 	}
-	_, _, asked := t.S3.PartsPage(ctx, t.Object, id, 0, 1)
+	asked := t.probe(ctx, id)
 	switch class := s3wire.Classify(asked); class {
 	case s3wire.Expired, s3wire.NoUpload, s3wire.NoBucket, s3wire.Skewed:
 		r.class = class
@@ -100,6 +100,16 @@ func (t *Transfer) ask(ctx context.Context, r *request, err error) error {
 		}
 		return asked
 	}
+	return err
+}
+
+// probe asks S3 whether it holds the upload: nil when it does.
+func (t *Transfer) probe(ctx context.Context, id string) error {
+	if err := t.Slots.acquire(ctx); err != nil {
+		return err
+	}
+	defer t.Slots.release()
+	_, _, err := t.S3.PartsPage(ctx, t.Object, id, 0, 1)
 	return err
 }
 

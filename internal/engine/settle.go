@@ -32,7 +32,7 @@ func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight
 		return s3wire.Found{}, unseen
 	}
 	for range looks {
-		found, err := t.Reader.Head(ctx, t.Object)
+		found, err := t.head(ctx)
 		switch s3wire.Classify(err) {
 		case s3wire.OK:
 			if found.Meta(TransferMetadata) == t.ID && found.Size == t.plan.Size && found.Checksum == whole.String() {
@@ -51,6 +51,15 @@ func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight
 		pauseFor(ctx, lookPause)
 	}
 	return s3wire.Found{}, unseen
+}
+
+// head asks the reader what the key holds.
+func (t *Transfer) head(ctx context.Context) (s3wire.Found, error) {
+	if err := t.Slots.acquire(ctx); err != nil {
+		return s3wire.Found{}, err
+	}
+	defer t.Slots.release()
+	return t.Reader.Head(ctx, t.Object)
 }
 
 // accept holds S3's success against the source. Only an answer with the whole's

@@ -141,7 +141,7 @@ func (t *Transfer) refuseExisting(ctx context.Context) error {
 	if t.Overwrite || t.Reader == nil {
 		return nil
 	}
-	_, err := t.Reader.Head(ctx, t.Object)
+	_, err := t.head(ctx)
 	switch {
 	case err == nil:
 		return ErrExists

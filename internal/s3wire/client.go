@@ -118,8 +118,9 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, Answer, err
 	}
 	resp, err := c.config.Transport.RoundTrip(hr)
 	if err != nil {
+		cause := body.cause(ctx, err)
 		watch.stop()
-		return nil, answer, &Error{Answer: answer, Whole: body.whole(r.size, err), Err: body.cause(ctx, err)}
+		return nil, answer, &Error{Answer: answer, Whole: body.whole(r.size, err), Err: cause}
 	}
 	resp.Body = &watched{ReadCloser: resp.Body, watch: watch}
 	answer.RequestID = resp.Header.Get("x-amz-request-id")

@@ -82,7 +82,7 @@ func (c *Client) resolve(ctx context.Context, bucket, region string) (target, er
 	t.base.RawPath = ""
 	options, _ := auth.GetAuthOptions(&resolved.Properties)
 	for _, option := range options {
-		if option.SchemeID != auth.SchemeIDSigV4 {
+		if option.SchemeID != "sigv4" { // as the resolver spells it
 			continue
 		}
 		if name, ok := smithyhttp.GetSigV4SigningName(&option.SignerProperties); ok {
@@ -91,13 +91,11 @@ func (c *Client) resolve(ctx context.Context, bucket, region string) (target, er
 		if signing, ok := smithyhttp.GetSigV4SigningRegion(&option.SignerProperties); ok {
 			t.region = signing
 		}
-		if t.service == "s3express" {
-			return target{}, fmt.Errorf("%w: directory bucket %s wants sessions of its own, which are not supported", ErrEndpoint, bucket)
-		}
 		return t, nil
 	}
 	if len(options) > 0 {
-		return target{}, fmt.Errorf("%w: bucket %s wants a signature other than SigV4", ErrEndpoint, bucket)
+		// A directory bucket wants sessions of its own, a multi-region access point SigV4A.
+		return target{}, fmt.Errorf("%w: %s is not signed for with SigV4, and nothing else is supported", ErrEndpoint, bucket)
 	}
 	return t, nil
 }

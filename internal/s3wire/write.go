@@ -198,7 +198,9 @@ func completeBody(parts []Part) []byte {
 		b.WriteString(strconv.Itoa(p.Number))
 		b.WriteString("</PartNumber><ETag>")
 		xml.EscapeText(&b, []byte(p.ETag))
-		b.WriteString("</ETag></Part>")
+		b.WriteString("</ETag><ChecksumCRC64NVME>")
+		b.WriteString(p.Sum.String())
+		b.WriteString("</ChecksumCRC64NVME></Part>")
 	}
 	b.WriteString("</CompleteMultipartUpload>")
 	return b.Bytes()
