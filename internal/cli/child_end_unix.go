@@ -1,0 +1,11 @@
+//go:build unix
+
+package cli
+
+import (
+	"os"
+	"syscall"
+)
+
+// askToEnd asks a process to end in order.
+func askToEnd(p *os.Process) error { return p.Signal(syscall.SIGTERM) }

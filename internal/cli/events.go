@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sealift/sealift"
+	"github.com/sealift/sealift/internal/ui"
+	"github.com/sealift/sealift/receipt"
+	"github.com/sealift/sealift/session"
+)
+
+// A teller tells of a run as it goes: to the eye, as JSON lines, to the log.
+type teller struct {
+	Streams  // talk goes above what moves
+	run      string
+	json     *jsonLines
+	progress ui.Progress
+	log      *slog.Logger
+	quiet    bool
+
+	mu       sync.Mutex
+	sessions int
+	failed   map[string]bool // keys whose failure has been printed as JSON
+}
+
+// newTeller begins to tell. Close it before the command's last words.
+func newTeller(s *Streams, o Output, run string, all sendings, log *slog.Logger) *teller {
+	var bytes int64
+	for _, one := range all {
+		bytes += one.size
+	}
+	t := &teller{Streams: *s, run: run, log: log, quiet: o.Quiet, failed: map[string]bool{}}
+	t.progress = o.progress(s, len(all), bytes)
+	t.Streams.Err = t.progress
+	if o.JSON {
+		t.json = &jsonLines{out: s.Out}
+	}
+	return t
+}
+
+// note tells the user something that is no error.
+func (t *teller) note(format string, args ...any) {
+	if !t.quiet {
+		t.Say(format, args...)
+	}
+}
+
+// eventLine is an event of the library as JSON.
+type eventLine struct {
+	head
+	Transfer     string           `json:"transfer"`
+	Source       string           `json:"source,omitempty"`
+	Object       string           `json:"object"`
+	Size         *int64           `json:"size,omitempty"`
+	Parts        int              `json:"parts,omitempty"`
+	Sent         *int64           `json:"sent,omitempty"`
+	Acknowledged *int64           `json:"acknowledged,omitempty"`
+	Operation    string           `json:"operation,omitempty"`
+	Part         int              `json:"part,omitempty"`
+	Attempt      int              `json:"attempt,omitempty"`
+	Wait         float64          `json:"wait,omitempty"` // seconds
+	RequestID    string           `json:"request_id,omitempty"`
+	Error        string           `json:"error,omitempty"`
+	Hint         string           `json:"hint,omitempty"`
+	Exit         int              `json:"exit,omitempty"`
+	Receipt      *receipt.Receipt `json:"receipt,omitempty"`
+}
+
+func lineOf(e sealift.Event) eventLine {
+	l := eventLine{head: head{e.Type, e.Time, e.Run}, Transfer: e.Transfer, Source: e.Source, Object: address(e.Bucket, e.Key),
+		Parts: e.Parts, Operation: e.Operation, Part: e.Part, Attempt: e.Attempt,
+		Wait: e.Wait.Seconds(), RequestID: e.RequestID, Receipt: e.Receipt}
+	switch e.Type {
+	case "progress", "failed":
+		l.Sent, l.Acknowledged = &e.Sent, &e.Acknowledged
+		l.Size = &e.Size
+	case "started", "stored":
+		l.Size = &e.Size
+	}
+	if e.Err != nil {
+		l.Error = e.Err.Error()
+	}
+	if e.Type == "failed" {
+		l.Hint, l.Exit = hintFor(e.Err), exitCode(e.Err)
+	}
+	return l
+}
+
+// event hears of every step of every transfer, in order.
+func (t *teller) event(e sealift.Event) {
+	t.progress.Event(e)
+	if t.json != nil {
+		t.json.print(lineOf(e))
+	}
+	if e.Type == "failed" {
+		t.mu.Lock()
+		t.failed[e.Key] = true
+		t.mu.Unlock()
+	}
+	if e.Type == "waiting" {
+		t.note("S3 is out of reach or busy, trying again in %v: %v", e.Wait.Round(time.Second/10), e.Err)
+	}
+}
+
+// failure prints the JSON line of a transfer that failed before the library
+// told of it.
+func (t *teller) failure(s sending, object sealift.Object, err error) {
+	t.mu.Lock()
+	told := t.failed[s.key]
+	t.mu.Unlock()
+	if !told && t.json != nil {
+		t.json.print(eventLine{head: heading("failed", t.run), Source: s.path, Object: address(object.Bucket, object.Key),
+			Size: &s.size, Error: err.Error(), Hint: hintFor(err), Exit: exitCode(err)})
+	}
+}
+
+// sessionLine is a session received, as JSON. It holds no secret.
+type sessionLine struct {
+	head
+	KeyID     string     `json:"key_id"`
+	Name      string     `json:"name"`
+	RoleARN   string     `json:"role_arn"`
+	Narrowing string     `json:"narrowing"`
+	Expires   *time.Time `json:"expires"`
+}
+
+// session hears of every session received; the first is no renewal.
+func (t *teller) session(id session.Identity) {
+	t.progress.Session(id.Expires)
+	t.mu.Lock()
+	t.sessions++
+	renewal := t.sessions > 1
+	t.mu.Unlock()
+	if !renewal || t.json == nil {
+		return
+	}
+	line := sessionLine{head: heading("session_renewed", t.run), KeyID: id.KeyID, Name: id.Name, RoleARN: id.RoleARN, Narrowing: string(id.Narrowing)}
+	if !id.Expires.IsZero() {
+		line.Expires = &id.Expires
+	}
+	t.json.print(line)
+}

@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/sealift/sealift"
+	"github.com/sealift/sealift/internal/config"
+	"github.com/sealift/sealift/internal/plan"
+	"github.com/sealift/sealift/internal/profile"
+	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/policy"
+	"github.com/sealift/sealift/session"
+)
+
+// Exit codes. Code 3 (incomplete, can be resumed), 6 and 7 belong to commands
+// that are still to come.
+const (
+	codeDone        = 0
+	codeFailed      = 1
+	codeUsage       = 2
+	codeDenied      = 4
+	codeIntegrity   = 5
+	codeInterrupted = 130
+)
+
+// Errors of the command line itself.
+var (
+	errFolder       = errors.New("is a folder")
+	errNotRegular   = errors.New("is not a regular file")
+	errURL          = errors.New("not an S3 address")
+	errSlash        = errors.New("several sources need a destination that ends in /")
+	errSameKey      = errors.New("two sources for one key")
+	errNoTerminal   = errors.New("no terminal to ask on")
+	errUnnarrowed   = errors.New("session would not be narrowed")
+	errReceipt      = errors.New("receipt could not be kept")
+	errNoSandbox    = errors.New("sealift-sandbox is not there")
+	errDemoUnproven = errors.New("demo did not hold")
+)
+
+// A usageError is a mistake in the command line that has its own remedy.
+type usageError struct{ text, hint string }
+
+func usagef(format string, args ...any) *usageError {
+	return &usageError{text: fmt.Sprintf(format, args...)}
+}
+
+func (e *usageError) Error() string { return e.text }
+
+// A saidError was told to the user already; only its code is left to give.
+type saidError struct{ err error }
+
+func (e *saidError) Error() string { return e.err.Error() }
+func (e *saidError) Unwrap() error { return e.err }
+
+// A remedy is what to tell whoever meets an error, and how the process ends.
+type remedy struct {
+	is   func(error) bool
+	code int
+	hint string // "" has none; several lines are several hints
+}
+
+func as(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func asType[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// coded matches what S3 answered by its error code.
+func coded(codes ...string) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*sealift.Error](err)
+		return ok && slices.Contains(codes, e.Code)
+	}
+}
+
+// trustAsks matches a refusal of STS that names one of these conditions or
+// actions.
+func trustAsks(names ...string) func(error) bool {
+	return func(err error) bool {
+		r, ok := errors.AsType[*session.Refusal](err)
+		return ok && (slices.Contains(names, r.Condition) || r.Condition == "" && slices.Contains(names, r.Action))
+	}
+}
+
+// remedies is the table: the first row that fits an error is its remedy.
+func remedies() []remedy {
+	return []remedy{
+		{as(errInterrupted), codeInterrupted, ""},
+		{as(context.Canceled), codeInterrupted, ""},
+
+		{asType[*usageError], codeUsage, ""},
+		{asType[*config.LockedError], codeUsage, "leave it out, or ask whoever keeps that file"},
+		{asType[*config.FileError], codeUsage, "a setting is a flag's long name, as part-size = \"16MiB\"; docs/configuration.md lists them"},
+		{asType[*config.ValueError], codeUsage, ""},
+		{as(errURL), codeUsage, "write s3://BUCKET/KEY, or s3://BUCKET/PREFIX/ to keep the file's name"},
+		{as(errSlash), codeUsage, "end the destination in / to put them all under it"},
+		{as(errSameKey), codeUsage, "rename one, or upload them to different prefixes"},
+		{as(errFolder), codeUsage, "name the files in it; folders come with a later release"},
+		{as(errNotRegular), codeUsage, "copy what it holds into a file, and upload that"},
+		{as(s3wire.ErrPlainHTTP), codeUsage, "use https, or --allow-plain-http where the network is your own"},
+		{as(s3wire.ErrEndpoint), codeUsage, "write it as https://HOST[:PORT]"},
+		{as(plan.ErrPartSize), codeUsage, "give --part-size 5MiB to 5GiB, or auto"},
+		{as(plan.ErrTooMany), codeUsage, "give a larger --part-size, or auto"},
+		{as(policy.ErrTooWide), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or give --narrow off"},
+		{as(errNoTerminal), codeUsage, "give the MFA code with --mfa-code"},
+
+		{as(errReceipt), codeFailed, "the object is stored and its receipt is on standard output: keep that; --state-dir or --receipt say where receipts go"},
+		{as(sealift.ErrExists), codeFailed, "choose another key, or replace it with --if-exists overwrite"},
+		{coded("NoSuchBucket"), codeFailed, "check the bucket's name, --region and the account; sealift creates no buckets"},
+		{coded("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"), codeFailed, "the bucket is in another region: give it with --region"},
+		{as(errNoSandbox), codeFailed, "build it (make build) and leave it beside sealift, or put it on PATH"},
+		{as(errDemoUnproven), codeFailed, ""},
+
+		{as(profile.ErrNoProfile), codeUsage, profileBlock},
+		{as(profile.ErrNoCredentials), codeDenied, profileBlock},
+		{as(profile.ErrSessionName), codeUsage, "put {run} in it: every run has its own name then, and the trail can be joined to the receipt"},
+		{as(profile.ErrEndpoint), codeUsage, "use https, or --allow-plain-http where the network is your own"},
+		{as(profile.ErrFiles), codeUsage, "correct the file: docs.aws.amazon.com/sdkref describes it"},
+		{as(profile.ErrLongLivedKeys), codeDenied, "name the role to assume with --role-arn, or as role_arn in the profile\n--allow-long-lived-keys uses them as they are"},
+		{as(errUnnarrowed), codeDenied, "name the role to assume with --role-arn, or give --narrow auto to go on without"},
+		{as(session.ErrGrant), codeUsage, ""},
+		{as(session.ErrDuration), codeUsage, "give a shorter --session-duration: the role's maximum is the limit, and one hour where a role assumes another"},
+		{as(session.ErrPolicyTooLarge), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or fewer files at once"},
+		{as(session.ErrExpiredBase), codeDenied, "sign in again (aws sso login), or put new keys in the profile"},
+		{as(session.ErrInvalidBase), codeDenied, "check the keys of the profile with: aws sts get-caller-identity"},
+		{as(session.ErrToken), codeDenied, "in GitHub Actions the job needs: permissions: id-token: write"},
+		{as(session.ErrMFANeeded), codeUsage, "give the MFA code with --mfa-code"},
+		{as(session.ErrMFARefused), codeDenied, "wait for the device's next code: each is taken once; check its serial number (--mfa-serial)"},
+		{trustAsks("sts:ExternalId"), codeDenied, "give the id that the role's owner agreed with you, with --external-id or as external_id in the profile"},
+		{trustAsks("aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge"), codeDenied, "name your MFA device with --mfa-serial, or as mfa_serial in the profile"},
+		{trustAsks("sts:SourceIdentity", "sts:SetSourceIdentity"), codeDenied, "give a --source-identity that the trust policy takes, or none if it may not be set"},
+		{trustAsks("sts:RoleSessionName"), codeDenied, "give a --session-name that the trust policy takes; it must contain {run}"},
+		{trustAsks("sts:TagSession"), codeDenied, "leave out --session-tag, or let the trust policy and the user's policy allow sts:TagSession"},
+		{as(session.ErrDenied), codeDenied, "check the role's name, its trust policy and that this user may call sts:AssumeRole on it\na trust policy may ask for --external-id, --mfa-serial, --source-identity, --session-tag or a --session-name"},
+		{as(sealift.ErrSessionExpired), codeDenied, "the session ended and could not be renewed: sign in again and upload anew"},
+		{coded("AccessDenied"), codeDenied, "the role must allow s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on this key, s3:PutObjectTagging for --tagging, and the bucket's policy must not deny it"},
+		{as(sealift.ErrDenied), codeDenied, "check the role's policy, the bucket's policy and the account with: aws sts get-caller-identity"},
+
+		{as(sealift.ErrUnknownOutcome), codeIntegrity, "look whether the object is there and whose it is; a reader (--reader-profile) settles this by itself next time"},
+		{as(sealift.ErrSourceChanged), codeIntegrity, "upload it again when nothing writes to it"},
+		{as(sealift.ErrIntegrity), codeIntegrity, "upload it again; if it happens twice, suspect memory, disk or a proxy on the way"},
+
+		{as(sealift.ErrInvalid), codeUsage, ""},
+		{as(fs.ErrNotExist), codeUsage, "check the path"},
+		{as(fs.ErrPermission), codeUsage, "check who may read it"},
+	}
+}
+
+// remedyFor is the table's row for an error, or the last resort.
+func remedyFor(err error) remedy {
+	for _, r := range remedies() {
+		if r.is(err) {
+			return r
+		}
+	}
+	return remedy{code: codeFailed}
+}
+
+func exitCode(err error) int {
+	if err == nil {
+		return codeDone
+	}
+	return remedyFor(err).code
+}
+
+// hintFor is the remedy in words: what the error brings itself, else the
+// table's.
+func hintFor(err error) string {
+	if u, ok := errors.AsType[*usageError](err); ok {
+		return u.hint
+	}
+	return strings.TrimSpace(remedyFor(err).hint)
+}
+
+// profileBlock is what to write when there are none.
+const profileBlock = `write a profile that names whose keys to use and which role to assume, in ~/.aws/config:
+    [profile uploader-profile]
+    role_arn = arn:aws:iam::ACCOUNT:role/s3-uploader-role
+    source_profile = uploader-base
+    region = REGION
+and the keys of [uploader-base] in ~/.aws/credentials; then give --profile uploader-profile`
+
+// worst is the error that decides how a run of several transfers ends:
+// interruption, then what cannot be trusted, then denial, then the rest.
+func worst(errs []error) error {
+	var found error
+	rank := map[int]int{codeInterrupted: 5, codeIntegrity: 4, codeDenied: 3, codeFailed: 2, codeUsage: 1}
+	for _, err := range errs {
+		if err != nil && (found == nil || rank[exitCode(err)] > rank[exitCode(found)]) {
+			found = err
+		}
+	}
+	return found
+}

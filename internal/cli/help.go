@@ -1,0 +1,71 @@
+package cli
+
+const rootHelp = `Sealift moves files into Amazon S3 with credentials that can do nothing else,
+and comes back with a record of what was stored that can be checked against
+AWS's own.
+
+New here? sealift demo shows all of it on this machine, without an AWS account.
+
+Exit codes: 0 done, 1 failed (also: object exists, bucket missing), 2 usage,
+4 denied or no usable credentials, 5 integrity or an outcome that cannot be
+proven, 130 interrupted.
+
+Every flag has an environment variable (--part-size is SEALIFT_PART_SIZE) and a
+name in the configuration file $XDG_CONFIG_HOME/sealift/config.toml
+(part-size = "16MiB"); docs/configuration.md has the rest.`
+
+const uploadHelp = `Upload files to S3: a file of at most one part by one PutObject, a larger one in
+parts, several at once, each with its CRC64NVME. Only when S3 confirms the sum of
+the whole object is it stored, and a receipt kept.
+
+Sealift signs in as the profile says, assumes its role (or --role-arn), and
+narrows the session to the keys of this one run: whoever steals it can write
+these keys for an hour, and read nothing.
+
+One source and a destination that does not end in / is an exact key; several
+sources need one that ends in /, or a bucket, and keep their names. Only regular
+files are uploaded.
+
+Replacing an object is refused unless --if-exists overwrite. Without a reader
+(--reader-profile) S3 can say so only at the end of the upload.
+
+Each object is one line on standard output: its address, a tab, the path of its
+receipt. Ctrl-C aborts what is under way and leaves nothing in S3.`
+
+const uploadExamples = `  # The profile names the role; the key is in/big.iso
+  sealift upload --profile uploader-profile big.iso s3://my-bucket/in/
+
+  # An exact key, a role given here, tags, and KMS
+  sealift upload report.pdf s3://my-bucket/2026/q3.pdf \
+      --role-arn arn:aws:iam::123456789012:role/s3-uploader-role \
+      --tagging 'team=finance&year=2026' --sse-kms-key-id arn:aws:kms:eu-west-1:123456789012:key/…
+
+  # In a script: JSON lines, the receipt in a file
+  sealift upload --json --receipt big.receipt.json big.iso s3://my-bucket/in/big.iso`
+
+const demoHelp = `Show an upload that can do nothing else, on this machine: starts a sandbox of its
+own on a free port, makes a sample of 64 MiB (or takes FILE), signs in as
+uploader-profile says, assumes s3-uploader-role with a session narrowed to one
+key, and uploads in parts with a live bar.
+
+Then it proves the narrowing. The same session tries to read the object, to
+write another key, to list the bucket and to delete, and must be refused each
+time; the reader role reads the object, whose SHA-256 must be the file's.
+
+It exits with 0 only if all of that held, leaves nothing behind, and ignores
+AWS_* and SEALIFT_* variables and configuration files.`
+
+const credentialsHelp = `Print credentials of a session that can write what --allow names and do nothing
+else, for tools that know nothing of Sealift. The session comes from the profile
+and its role, as for upload, and is narrowed in the same way.
+
+With --format process, the default, the output is what AWS SDKs and the AWS CLI
+read from a credential_process. The secrets are on standard output and nowhere
+else: mind where it goes.`
+
+const credentialsExamples = `  # In ~/.aws/config: a profile for any AWS client, good for one key
+  [profile only-big-iso]
+  credential_process = sealift credentials --profile uploader-profile --allow s3://my-bucket/in/big.iso
+
+  # In a shell
+  eval "$(sealift credentials --profile uploader-profile --allow s3://my-bucket/in/ --format env)"`

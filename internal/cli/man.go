@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"github.com/sealift/sealift"
+	"github.com/sealift/sealift/internal/durable"
+)
+
+// Man is `sealift man`.
+type Man struct{ Dir string }
+
+func (m *Man) command(s *Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:         "man [COMMAND | --dir DIR]",
+		Short:       "Print a manual page, or write all of them",
+		Example:     "  sealift man upload | man -l -\n  sealift man --dir ~/.local/share/man/man1",
+		Annotations: map[string]string{unsettled: "true"},
+		RunE:        func(cmd *cobra.Command, args []string) error { return m.Run(cmd.Root(), s, args) },
+	}
+	cmd.Flags().StringVar(&m.Dir, "dir", "", "write the pages of all commands into this `DIR`")
+	return cmd
+}
+
+// Run prints the page of the program or of one command, or writes all.
+func (m *Man) Run(root *cobra.Command, s *Streams, args []string) error {
+	root.DisableAutoGenTag = true
+	header := &doc.GenManHeader{Section: "1", Source: "sealift " + sealift.Version, Manual: "Sealift", Date: new(time.Time)}
+	if m.Dir != "" {
+		if len(args) > 0 {
+			return &usageError{"--dir writes the pages of all commands", "leave out " + args[0]}
+		}
+		if err := durable.MakeFolder(m.Dir); err != nil {
+			return usagef("--dir: %v", err)
+		}
+		return doc.GenManTree(root, header, m.Dir)
+	}
+	about, rest, err := root.Find(args)
+	if err != nil || len(rest) > 0 {
+		return unknownCommand(root, strings.Join(args, " "))
+	}
+	return doc.GenMan(about, header, s.Out)
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/sealift/sealift/internal/redact"
+	"github.com/sealift/sealift/internal/ui"
+)
+
+// Output says how a command tells what it does.
+type Output struct {
+	JSON       bool
+	Quiet      bool
+	NoProgress bool
+	LogLevel   string
+	LogFile    string
+}
+
+func (o *Output) bind(f *pflag.FlagSet) {
+	f.BoolVar(&o.JSON, "json", false, "print JSON lines on standard output, the last one a summary")
+	f.BoolVar(&o.Quiet, "quiet", false, "say nothing but errors; results are still printed")
+	f.BoolVar(&o.NoProgress, "no-progress", false, "show no bars and no progress lines")
+	oneOf(f, &o.LogLevel, "log-level", "what to log: to --log-file, else to standard error", "off", "error", "warn", "info", "debug")
+	f.StringVar(&o.LogFile, "log-file", "", "append the log to this `FILE` (info, unless --log-level says otherwise)")
+}
+
+// logger opens the log. It is discarded unless asked for. The file is this
+// user's alone; close it when done.
+func (o Output) logger(s *Streams) (*slog.Logger, func() error, error) {
+	nothing := func() error { return nil }
+	level := slog.LevelInfo
+	if o.LogLevel != "off" {
+		if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
+			return nil, nil, err
+		}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch {
+	case o.LogFile != "":
+		f, err := os.OpenFile(o.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY|openFlags, 0o600)
+		if err != nil {
+			return nil, nil, usagef("--log-file: %v", err)
+		}
+		return slog.New(slog.NewTextHandler(f, options)), f.Close, nil
+	case o.LogLevel != "off":
+		return slog.New(slog.NewTextHandler(s.Err, options)), nothing, nil
+	default:
+		return slog.New(slog.DiscardHandler), nothing, nil
+	}
+}
+
+// progress begins to show transfers on standard error.
+func (o Output) progress(s *Streams, transfers int, bytes int64) ui.Progress {
+	live, colour, ascii := ui.Surroundings(s.Env)
+	options := ui.Options{Out: s.Err, Hidden: o.JSON || o.Quiet || o.NoProgress,
+		Transfers: transfers, Bytes: bytes, Colour: colour, ASCII: ascii}
+	if f, ok := terminal(s.Err); ok && live {
+		options.Terminal = f
+	}
+	return ui.New(options)
+}
+
+// jsonLines prints one object a line. It is safe for concurrent use; a nil one
+// prints nothing.
+type jsonLines struct {
+	mu  sync.Mutex
+	out io.Writer
+	err error // the first that writing met
+}
+
+// head begins every line of --json.
+type head struct {
+	Type string    `json:"type"`
+	Time time.Time `json:"time"`
+	Run  string    `json:"run"`
+}
+
+// heading is the head of a line written now.
+func heading(kind, run string) head { return head{kind, time.Now().UTC(), run} }
+
+func (j *jsonLines) print(line any) {
+	if j == nil {
+		return
+	}
+	text, err := json.Marshal(line)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err == nil {
+		_, err = j.out.Write(append(text, '\n'))
+	}
+	j.err = errors.Join(j.err, err)
+}
+
+// A summary is the last line of --json.
+type summary struct {
+	head
+	OK       bool     `json:"ok"`
+	Exit     int      `json:"exit"`
+	Stored   int      `json:"stored"`
+	Failed   int      `json:"failed"`
+	Bytes    int64    `json:"bytes"` // of what was stored
+	Receipts []string `json:"receipts"`
+	Error    string   `json:"error,omitempty"`
+	Hint     string   `json:"hint,omitempty"`
+}
+
+// conclude makes the summary of a run that ended with err.
+func conclude(run string, err error) summary {
+	s := summary{head: heading("summary", run), OK: err == nil, Exit: exitCode(err), Receipts: []string{}}
+	if err != nil {
+		s.Error, s.Hint = err.Error(), hintFor(err)
+	}
+	return s
+}
+
+// result is a line for a pipe: an object and the path of its receipt.
+func result(object, path string) string {
+	return redact.Escape(object) + "\t" + redact.Escape(path)
+}
+
+// printResult writes a result line; an error of standard output is the
+// command's.
+func (s *Streams) printResult(text string) error {
+	_, err := fmt.Fprintln(s.Out, text)
+	return err
+}

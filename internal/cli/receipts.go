@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sealift/sealift/internal/durable"
+	"github.com/sealift/sealift/receipt"
+)
+
+// A shelf is where a run's receipts are kept.
+type shelf struct {
+	folder string // receipts lie in it by transfer
+	file   string // the one receipt; "" when there is a folder
+	stdout bool   // they are the results themselves
+}
+
+// newShelf reads --receipt: a file, a folder, "-", or "" for the folder of
+// the run in the state folder. It makes sure that a place the user named is
+// there; the state folder is made when there is something to keep.
+func newShelf(named, state, run string, several bool) (shelf, error) {
+	switch {
+	case named == "-":
+		return shelf{stdout: true}, nil
+	case named == "" && state == "":
+		return shelf{}, nil
+	case named == "":
+		return shelf{folder: filepath.Join(state, "receipts", run)}, nil
+	}
+	info, err := os.Stat(named)
+	if strings.HasSuffix(named, "/") || err == nil && info.IsDir() {
+		if err := durable.MakeFolder(named); err != nil {
+			return shelf{}, usagef("--receipt: %v", err)
+		}
+		return shelf{folder: named}, nil
+	}
+	if several {
+		return shelf{}, &usageError{fmt.Sprintf("--receipt %s is one file, and there are several sources", named), "end it in / to have one receipt each in that folder"}
+	}
+	if parent, err := os.Stat(filepath.Dir(named)); err != nil || !parent.IsDir() {
+		return shelf{}, &usageError{fmt.Sprintf("--receipt %s: its folder is not there", named), "make the folder first"}
+	}
+	return shelf{file: named}, nil
+}
+
+// path is where the receipt of a transfer goes.
+func (s shelf) path(transfer string) string {
+	if s.file != "" {
+		return s.file
+	}
+	return filepath.Join(s.folder, transfer+".json")
+}
+
+// keep writes a receipt durably, as one line of JSON for this user alone, and
+// returns its path. Every error is errReceipt.
+func (s shelf) keep(r *receipt.Receipt) (string, error) {
+	text, err := r.Encode()
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errReceipt, err)
+	}
+	if s.folder == "" && s.file == "" {
+		return "", fmt.Errorf("%w: there is no state folder", errReceipt)
+	}
+	if s.file == "" {
+		if err := durable.MakeFolder(s.folder); err != nil {
+			return "", fmt.Errorf("%w: %w", errReceipt, err)
+		}
+	}
+	path := s.path(r.Transfer)
+	if err := durable.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+		return "", fmt.Errorf("%w: %w", errReceipt, err)
+	}
+	return path, nil
+}
+
+// writable makes the shelf's folder, so that what is wrong with it is known
+// before anything is sent.
+func (s shelf) writable() error {
+	if s.folder == "" {
+		return nil
+	}
+	if err := durable.MakeFolder(s.folder); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(s.folder, ".sealift-*")
+	if err != nil {
+		return err
+	}
+	_ = probe.Close()
+	return os.Remove(probe.Name())
+}

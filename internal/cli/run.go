@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sealift/sealift"
+	"github.com/sealift/sealift/receipt"
+)
+
+// A run is one invocation of upload, from its sources to their receipts.
+type run struct {
+	id     string // ULID
+	upload *Upload
+
+	*teller
+	shelf  shelf
+	silent bool // the caller shows the receipts
+
+	results sync.Mutex // one result at a time; guards what follows
+	stored  int
+	failed  int
+	bytes   int64
+	kept    []string
+
+	receipts []*receipt.Receipt
+}
+
+// atOnce is how many sources are sent at the same time; their requests share
+// one budget.
+const atOnce = 4
+
+// do goes from the command line to the receipts.
+func (r *run) do(ctx context.Context, s *Streams, args []string) error {
+	u, last := r.upload, len(args)-1
+	to, err := parseDestination(args[last])
+	if err != nil {
+		return err
+	}
+	all, err := gather(args[:last], to)
+	if err != nil {
+		return err
+	}
+	defer all.close() // read only
+	if err := u.check(to.bucket, all); err != nil {
+		return err
+	}
+	if r.shelf, err = newShelf(u.Receipt, u.state(s), r.id, len(all) > 1); err != nil {
+		return err
+	}
+	log, closeLog, err := u.logger(s)
+	if err != nil {
+		return err
+	}
+	r.teller = newTeller(s, u.Output, r.id, all, log)
+	return errors.Join(r.begin(ctx, s, to, all), closeLog())
+}
+
+// begin signs in and sends.
+func (r *run) begin(ctx context.Context, s *Streams, to destination, all sendings) error {
+	defer r.progress.Close()
+	if err := r.shelf.writable(); err != nil {
+		r.Say("warning: receipts cannot be kept, they will go to standard output: %v", err)
+	}
+	who, err := r.upload.Identity.signIn(ctx, r.teller, r.upload.want(to, all))
+	if err != nil {
+		return err
+	}
+	return r.transfer(ctx, s, who, to, all)
+}
+
+// transfer sends everything as whoever signed in. What went wrong with single
+// sources is told when nothing moves any more.
+func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destination, all sendings) error {
+	up, err := sealift.New(sealift.Config{
+		Credentials: who.session, Reader: who.reader, Region: who.region, Endpoint: who.endpoint,
+		AllowPlainHTTP: r.upload.AllowPlainHTTP, RootCAs: who.roots, Budget: r.upload.budget(),
+		KeepTrying: r.upload.keepTrying(), Run: r.id, Logger: r.log, OnEvent: r.event,
+	})
+	if err != nil {
+		return err
+	}
+	errs := r.sendAll(ctx, up, to.bucket, all)
+	err = errors.Join(up.Close())
+	r.progress.Close()
+	return r.conclude(ctx, s, to.bucket, all, append(errs, err))
+}
+
+// sendAll sends every source, a few at once, and returns one error or nil for
+// each.
+func (r *run) sendAll(ctx context.Context, up *sealift.Uploader, bucket string, all sendings) []error {
+	errs := make([]error, len(all))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, one := range all {
+		group.Go(func() error {
+			errs[i] = r.send(ctx, up, bucket, one)
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are in errs
+	return errs
+}
+
+// send uploads one source and keeps its receipt.
+func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one sending) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	got, err := up.Upload(ctx, sealift.File(one.file), r.upload.object(bucket, one))
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = context.Cause(ctx)
+	}
+	r.results.Lock()
+	defer r.results.Unlock()
+	if err != nil {
+		r.failed++
+		return err
+	}
+	r.stored++
+	r.bytes += got.Object.Size
+	r.receipts = append(r.receipts, got)
+	return r.result(got)
+}
+
+// result keeps a receipt and prints what the run is for. In the worst case the
+// receipt itself goes to standard output, and the run fails.
+func (r *run) result(got *receipt.Receipt) error {
+	if r.silent {
+		return nil
+	}
+	if r.shelf.stdout {
+		return r.printReceipt(got)
+	}
+	path, err := r.shelf.keep(got)
+	if err != nil {
+		return errors.Join(err, r.printReceipt(got))
+	}
+	r.kept = append(r.kept, path)
+	if r.json != nil {
+		return nil
+	}
+	return r.printResult(result(address(got.Object.Bucket, got.Object.Key), path))
+}
+
+// printReceipt writes a receipt to standard output, where --json has not done
+// so already.
+func (r *run) printReceipt(got *receipt.Receipt) error {
+	if r.json != nil {
+		return nil
+	}
+	text, err := got.Encode()
+	if err != nil {
+		return err
+	}
+	return r.printResult(string(text))
+}
+
+// conclude tells how each transfer that failed did, and returns the error that
+// decides the exit code.
+func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendings, errs []error) error {
+	for i, one := range all {
+		if errs[i] == nil || errors.Is(errs[i], errInterrupted) {
+			continue
+		}
+		if !errors.Is(errs[i], errReceipt) {
+			r.failure(one, r.upload.object(bucket, one), errs[i])
+		}
+		s.complain(at(one, errs[i]))
+	}
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		s.Say("interrupted: %d of %d stored; what was begun has been aborted", r.stored, len(all))
+		return &saidError{errInterrupted}
+	}
+	if err := worst(errs[:len(all)]); err != nil {
+		return &saidError{err}
+	}
+	return errs[len(all)]
+}
+
+// at names the source an error is about.
+func at(one sending, err error) error { return fmt.Errorf("upload %s: %w", one.path, err) }
+
+// summary is the last line of --json.
+func (r *run) summary(err error) summary {
+	s := conclude(r.id, err)
+	s.Stored, s.Failed, s.Bytes = r.stored, r.failed, r.bytes
+	s.Receipts = append(s.Receipts, r.kept...)
+	return s
+}

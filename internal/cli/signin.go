@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/sealift/sealift/internal/profile"
+	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/policy"
+	"github.com/sealift/sealift/session"
+)
+
+// signedIn is who a command acts as, and where.
+type signedIn struct {
+	session  *session.Session
+	reader   aws.CredentialsProvider // nil when nobody may look
+	region   string
+	endpoint string // "" = AWS's own
+	roots    *x509.CertPool
+}
+
+// signIn reads the profile, assumes the role with a session narrowed to what
+// is wanted, and makes sure that it was granted.
+func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (*signedIn, error) {
+	options := i.options(tell)
+	id, err := profile.Load(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	who := &signedIn{region: id.Region, endpoint: id.Endpoint("s3"), roots: id.RootCAs}
+	if who.region == "" {
+		return nil, &usageError{"no region is known", "give --region, or region in the profile"}
+	}
+	if err := s3wire.CheckEndpoint(who.endpoint, i.AllowPlainHTTP); err != nil {
+		return nil, err
+	}
+	narrowed, wider, err := i.narrowed(tell, id, want)
+	if err != nil {
+		return nil, err
+	}
+	if who.session, err = id.Session(narrowed, wider); err != nil {
+		return nil, err
+	}
+	if _, err := who.session.Retrieve(ctx); err != nil {
+		return nil, err
+	}
+	granted, _ := who.session.Identity("")
+	tell.session(granted)
+	who.reader, err = i.readAs(ctx, options)
+	return who, err
+}
+
+// options are what the profile is read with.
+func (i *Identity) options(tell *teller) profile.Options {
+	return profile.Options{
+		Profile: i.Profile, ConfigFile: i.configFile, CredentialsFile: i.credentialsFile,
+		Region: i.Region, EndpointURL: i.EndpointURL, CABundle: i.CABundle,
+		AllowPlainHTTP: i.AllowPlainHTTP, AllowLongLivedKeys: i.AllowLongLived,
+		RoleARN: i.RoleARN, ExternalID: i.ExternalID, MFASerial: i.MFASerial,
+		SourceIdentity: i.SourceIdentity, SessionName: i.SessionName, Tags: i.SessionTags.of, Duration: i.SessionDuration,
+		Run: tell.run, MFACode: i.askMFA(tell), OnRenew: tell.session, Logger: tell.log,
+	}
+}
+
+// narrowed decides on the session policy, and says where there is none.
+func (i *Identity) narrowed(tell *teller, id *profile.Identity, want policy.Want) (narrowed, wider *policy.Narrowed, err error) {
+	mode := i.Narrow
+	if mode == "auto" && id.RoleARN != "" && tell.env("CI") != "" {
+		mode = "require"
+	}
+	if id.SetAside != "" {
+		tell.note("the profile's role_session_name %s is not used: without {run} no trail can be joined to it", id.SetAside)
+	}
+	if id.How == profile.Held {
+		if mode == "require" {
+			return nil, nil, fmt.Errorf("%w: there is no role to assume", errUnnarrowed)
+		}
+		tell.note("the credentials are used as they are, not narrowed: there is no role to assume")
+		return nil, nil, nil
+	}
+	want.Partition = partition(id.RoleARN)
+	if narrowed, wider, err = narrowing(mode, want); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case narrowed == nil:
+		tell.note("the session is not narrowed: it may do whatever its role may")
+	case narrowed.Kind == policy.KindPrefix && mode != "prefix" && len(want.Keys) > 0:
+		tell.note("the keys do not fit in a session policy: the session is narrowed to %s", address(want.Bucket, want.Prefix))
+	}
+	return narrowed, wider, nil
+}
+
+// partition is that of an ARN: aws, aws-cn, aws-us-gov.
+func partition(arn string) string {
+	fields := strings.SplitN(arn, ":", 3)
+	if len(fields) < 3 {
+		return ""
+	}
+	return cmp.Or(fields[1], "aws")
+}
+
+// readAs is who may look what is there; nil when nobody was named.
+func (i *Identity) readAs(ctx context.Context, o profile.Options) (aws.CredentialsProvider, error) {
+	o, named := o.Reader(i.ReaderProfile, i.ReaderRoleARN)
+	if !named {
+		return nil, nil
+	}
+	id, err := profile.Load(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("sign in the reader: %w", err)
+	}
+	reader, err := id.Session(nil, nil)
+	if err == nil {
+		_, err = reader.Retrieve(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sign in the reader: %w", err)
+	}
+	return reader, nil
+}
+
+// askMFA gives the code of --mfa-code the first time, and asks for others.
+func (i *Identity) askMFA(tell *teller) func(context.Context, string) (string, error) {
+	given := i.MFACode
+	return func(ctx context.Context, serial string) (string, error) {
+		if given != "" {
+			code := given
+			given = ""
+			return code, nil
+		}
+		return tell.Ask(ctx, "MFA code of "+serial)
+	}
+}

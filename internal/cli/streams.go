@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/sealift/sealift/internal/redact"
+)
+
+// Streams are what a command reads, writes and is told by its surroundings.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer // results, one a line
+	Err io.Writer // talk
+	Env func(name string) (string, bool)
+}
+
+// Say tells the user something, on one line.
+func (s *Streams) Say(format string, args ...any) {
+	fmt.Fprintf(s.Err, "sealift: %s\n", redact.Escape(fmt.Sprintf(format, args...)))
+}
+
+// complain says what went wrong and, where there is one, the remedy.
+func (s *Streams) complain(err error) {
+	s.Say("%v", err)
+	hint := hintFor(err)
+	for line := range strings.Lines(hint) {
+		s.Say("hint: %s", strings.TrimRight(line, "\n"))
+	}
+}
+
+// env is a variable's value, "" when it is not set.
+func (s *Streams) env(name string) string {
+	value, _ := s.Env(name)
+	return value
+}
+
+// terminal returns the file behind w if it is a terminal.
+func terminal(w any) (*os.File, bool) {
+	f, ok := w.(*os.File)
+	return f, ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Ask prompts for one line on the terminal. Without one it is errNoTerminal.
+func (s *Streams) Ask(ctx context.Context, prompt string) (string, error) {
+	_, in := terminal(s.In)
+	if _, out := terminal(s.Err); !in || !out {
+		return "", errNoTerminal
+	}
+	fmt.Fprintf(s.Err, "sealift: %s: ", redact.Escape(prompt))
+	type answer struct {
+		line string
+		err  error
+	}
+	// A read of a terminal cannot be cancelled: when ctx ends first, the
+	// goroutine stays until the process does, which is then on its way out.
+	answers := make(chan answer, 1)
+	go func() {
+		line, err := bufio.NewReader(s.In).ReadString('\n')
+		answers <- answer{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case a := <-answers:
+		return strings.TrimSpace(a.line), a.err
+	}
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/sealift/sealift"
+	"github.com/sealift/sealift/internal/plan"
+	"github.com/sealift/sealift/policy"
+)
+
+// Upload is `sealift upload`: sources go to a bucket, each comes back as a
+// receipt.
+type Upload struct {
+	Identity
+	Storage
+	Output
+	Concurrency number
+	KeepTrying  time.Duration
+	Receipt     string
+	StateDir    string
+}
+
+func (u *Upload) command(s *Streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "upload [flags] SOURCE... s3://BUCKET[/KEY | /PREFIX/]",
+		Aliases: []string{"put", "cp"},
+		Short:   "Upload files with a session narrowed to their keys",
+		Long:    uploadHelp,
+		Example: uploadExamples,
+		Args:    uploadArgs,
+		RunE:    func(cmd *cobra.Command, args []string) error { return u.Run(cmd.Context(), s, args) },
+	}
+	u.bind(cmd.Flags())
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+func (u *Upload) bind(f *pflag.FlagSet) {
+	u.Identity.bind(f)
+	u.Storage.bind(f)
+	f.Var(&u.Concurrency, "concurrency", "requests under way at once; `auto` is 8")
+	f.DurationVar(&u.KeepTrying, "keep-trying", 10*time.Minute, "how long to survive S3 being out of reach or busy")
+	f.StringVar(&u.Receipt, "receipt", "", "keep receipts in this `FILE|DIR/|-`; in the state folder without it")
+	f.StringVar(&u.StateDir, "state-dir", "", "state `FOLDER`; $XDG_STATE_HOME/sealift without it")
+	u.Output.bind(f)
+}
+
+func uploadArgs(_ *cobra.Command, args []string) error {
+	if len(args) < 2 {
+		return &usageError{"name a source and a destination", "sealift upload FILE s3://BUCKET/KEY"}
+	}
+	return nil
+}
+
+// Run uploads args, the last of which is the destination.
+func (u *Upload) Run(ctx context.Context, s *Streams, args []string) error {
+	r := &run{id: newRun(), upload: u}
+	err := r.do(ctx, s, args)
+	if u.JSON {
+		j := &jsonLines{out: s.Out}
+		j.print(r.summary(err))
+		if err == nil {
+			err = j.err
+		}
+	}
+	return err
+}
+
+// check refuses what cannot be stored, before anything is sent.
+func (u *Upload) check(bucket string, all sendings) error {
+	for _, one := range all {
+		if _, err := plan.For(one.size, int64(u.PartSize)); err != nil {
+			return at(one, err)
+		}
+		if err := u.object(bucket, one).Check(); err != nil {
+			return at(one, err)
+		}
+	}
+	return nil
+}
+
+// want is what the session must be able to write.
+func (u *Upload) want(to destination, all sendings) policy.Want {
+	return policy.Want{Bucket: to.bucket, Keys: all.keys(), Prefix: to.prefix(), Tagging: len(u.Tagging.of) > 0, KMSKey: u.KMSKeyID}
+}
+
+// budget is how many requests may be under way at once; nil is the library's.
+func (u *Upload) budget() *sealift.Budget {
+	if u.Concurrency == 0 {
+		return nil
+	}
+	return sealift.NewBudget(int(u.Concurrency))
+}
+
+// keepTrying is the library's KeepTrying, where 0 means ten minutes.
+func (u *Upload) keepTrying() time.Duration {
+	if u.KeepTrying <= 0 {
+		return -1
+	}
+	return u.KeepTrying
+}
+
+// state is the state folder.
+func (u *Upload) state(s *Streams) string {
+	if u.StateDir != "" {
+		return u.StateDir
+	}
+	return s.stateFolder()
+}

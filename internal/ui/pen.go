@@ -1,0 +1,123 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/mattn/go-runewidth"
+)
+
+// A pen draws one bar as a line of text.
+type pen struct {
+	colour bool
+	ascii  bool // draw with nothing else
+	align  bool // bars stand below each other: names are padded
+}
+
+// How wide the pieces of a line are, in cells.
+const (
+	nameWidth = 24 // at most
+	barMin    = 10
+	barMax    = 40
+)
+
+// draw is the line of a transfer in at most width cells: name, percent, bar,
+// speed, time left, time left of the session. What does not fit is left out,
+// from the right.
+func (p pen) draw(v view, width int) string {
+	cells := min(nameWidth, max(4, width/3))
+	if !p.align {
+		cells = min(cells, runewidth.StringWidth(v.name))
+	}
+	name := fit(v.name, cells)
+	line := fmt.Sprintf("%s %3d%%", name, v.percent())
+	rest := width - runewidth.StringWidth(line)
+	var tail string
+	for _, piece := range p.tail(v) {
+		if runewidth.StringWidth(tail)+2+runewidth.StringWidth(piece)+barMin+3 > rest {
+			break
+		}
+		tail += "  " + piece
+	}
+	cells = min(barMax, rest-runewidth.StringWidth(tail)-3)
+	if cells < barMin {
+		return line
+	}
+	return line + " " + p.bar(v, cells) + tail
+}
+
+// tail is what stands right of the bar, what matters most first.
+func (p pen) tail(v view) []string {
+	switch {
+	case v.ended == "stored":
+		return []string{"stored", humanize.IBytes(uint64(v.size))}
+	case v.ended != "":
+		return []string{v.ended}
+	case v.waiting:
+		return []string{"waiting for S3"}
+	}
+	pieces := []string{fmt.Sprintf("%11s", "-")}
+	if v.speed >= 1 {
+		pieces = []string{fmt.Sprintf("%9s/s", humanize.IBytes(uint64(v.speed)))}
+	}
+	left := "-:--"
+	if v.left >= 0 && v.left < 100*time.Hour {
+		left = clock(v.left)
+	}
+	pieces = append(pieces, fmt.Sprintf("%7s left", left))
+	if v.session >= 0 {
+		pieces = append(pieces, "session "+clock(v.session))
+	}
+	return pieces
+}
+
+// bar is what S3 has confirmed, solid, and what was sent beyond it, light.
+func (p pen) bar(v view, cells int) string {
+	share := func(n int64) int {
+		if v.size == 0 {
+			if v.ended == "stored" {
+				return cells
+			}
+			return 0
+		}
+		return min(cells, int(float64(n)/float64(v.size)*float64(cells)))
+	}
+	acked, sent := share(v.acked), share(v.sent)
+	if v.ended != "stored" {
+		acked = min(acked, cells-1)
+		sent = min(sent, cells)
+	}
+	sent = max(sent, acked)
+	solid, light, empty, left, right := "█", "▒", " ", "▕", "▏"
+	if p.ascii {
+		solid, light, empty, left, right = "#", "-", " ", "[", "]"
+	}
+	solid, light = strings.Repeat(solid, acked), strings.Repeat(light, sent-acked)
+	if p.colour {
+		solid, light = paint(solid, "36"), paint(light, "2;36")
+		if v.ended == "stored" {
+			solid = paint(strings.Repeat("█", acked), "32")
+		}
+	}
+	return left + solid + light + strings.Repeat(empty, cells-sent) + right
+}
+
+// paint wraps text in an SGR sequence.
+func paint(text, code string) string {
+	if text == "" {
+		return ""
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// fit makes a name exactly width cells wide: its end is what tells files
+// apart, so its start is cut.
+func fit(name string, width int) string {
+	if over := runewidth.StringWidth(name) - width; over > 0 {
+		name = "…" + runewidth.TruncateLeft(name, over+1, "")
+		name = runewidth.Truncate(name, width, "")
+	}
+	return runewidth.FillRight(name, width)
+}

@@ -1,0 +1,205 @@
+package ui
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/sealift/sealift"
+)
+
+// strip takes the colours out of a line.
+func strip(s string) string {
+	for {
+		i := strings.Index(s, "\x1b[")
+		if i < 0 {
+			return s
+		}
+		s = s[:i] + s[i+strings.IndexByte(s[i:], 'm')+1:]
+	}
+}
+
+// Whatever the state and the width, a line fits, and only what is stored is at
+// 100 % or has a full bar.
+func TestLinesFitAndClaimNothing(t *testing.T) {
+	for _, size := range []int64{0, 1, 1000, 1 << 40} {
+		for _, ended := range []string{"", "failed", "stored"} {
+			for share := range int64(5) {
+				for width := range 140 {
+					v := view{name: "写真-and-a-rather-long-name.iso", size: size, acked: size * share / 4, sent: size, speed: 1e8, left: time.Hour, session: time.Hour, ended: ended}
+					for _, p := range []pen{{}, {colour: true}, {ascii: true}} {
+						line := p.draw(v, width)
+						if got := runewidth.StringWidth(strip(line)); got > max(width, 9) {
+							t.Fatalf("width %d: %d cells in %q", width, got, line)
+						}
+						if whole := strings.Contains(line, "100%"); whole != (ended == "stored") {
+							t.Fatalf("ended %q: %q", ended, line)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAcknowledgedIsSolidAndSentIsLight(t *testing.T) {
+	v := view{name: "a", size: 100, acked: 25, sent: 50, left: 3*time.Second + time.Minute, session: 59 * time.Minute, speed: 1 << 20}
+	for _, c := range []struct {
+		pen  pen
+		want string
+	}{
+		{pen{}, "a  25% ▕██████████▒▒▒▒▒▒▒▒▒▒                    ▏    1.0 MiB/s     1:03 left  session 59:00"},
+		{pen{ascii: true}, "a  25% [##########----------                    ]    1.0 MiB/s     1:03 left  session 59:00"},
+	} {
+		if got := c.pen.draw(v, 100); got != c.want {
+			t.Errorf("got  %q\nwant %q", got, c.want)
+		}
+	}
+	if got, want := (pen{align: true}).draw(v, 100), "a                       "; !strings.HasPrefix(got, want) {
+		t.Errorf("names of several do not line up: %q", got)
+	}
+	if got := (pen{}).draw(v, 16); strings.Contains(got, "▕") {
+		t.Errorf("a bar in 16 cells: %q", got)
+	}
+}
+
+func TestSpeedSettlesOnTheTruth(t *testing.T) {
+	var m meter
+	at := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	var n int64
+	for range 100 {
+		m.at(at, n)
+		at, n = at.Add(100*time.Millisecond), n+1e6
+	}
+	if got := m.rate(at); math.Abs(got-1e7) > 1e5 {
+		t.Errorf("got %v bytes a second, want 1e7", got)
+	}
+	for range 100 { // ten times slower for ten seconds
+		at, n = at.Add(100*time.Millisecond), n+1e5
+		m.at(at, n)
+	}
+	if got := m.rate(at); got > 3e6 {
+		t.Errorf("ten seconds later: %v bytes a second, want near 1e6", got)
+	}
+	if got := m.rate(at.Add(time.Minute)); got > 1e3 {
+		t.Errorf("a silent minute later: %v bytes a second, want near 0", got)
+	}
+}
+
+// Acknowledged bytes do not go back, whatever order events come in.
+func TestAcknowledgedNeverFalls(t *testing.T) {
+	s := &state{size: 100}
+	now := time.Now()
+	for _, acked := range []int64{10, 50, 20, 60} {
+		s.update(now, acked, acked)
+	}
+	s.update(now, 0, 30)
+	if v := s.view(now, time.Time{}); v.acked != 60 {
+		t.Errorf("got %d, want 60", v.acked)
+	}
+}
+
+func events(size int64) []sealift.Event {
+	at := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	all := []sealift.Event{{Type: "started", Time: at, Transfer: "T", Source: "a\x1b[2J.iso", Size: size}}
+	for i := range int64(12) {
+		at = at.Add(time.Second)
+		all = append(all, sealift.Event{Type: "progress", Time: at, Transfer: "T", Size: size, Sent: size * (i + 1) / 12, Acknowledged: size * i / 12})
+	}
+	return append(all, sealift.Event{Type: "stored", Time: at, Transfer: "T", Size: size})
+}
+
+func TestPipesGetALineEveryFewSeconds(t *testing.T) {
+	var out bytes.Buffer
+	p := New(Options{Out: &out})
+	p.Session(time.Date(2026, 11, 24, 1, 0, 0, 0, time.UTC))
+	for _, e := range events(12 << 20) {
+		p.Event(e)
+	}
+	if _, err := p.Write([]byte("talk\n")); err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+	want := `sealift: "a\x1b[2J.iso": 33 %, 4.0 MiB of 12 MiB, 1.0 MiB/s, 0:07 left, session 59:55
+sealift: "a\x1b[2J.iso": 75 %, 9.0 MiB of 12 MiB, 1.0 MiB/s, 0:02 left, session 59:50
+talk
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+func TestHiddenShowsTalkOnly(t *testing.T) {
+	var out bytes.Buffer
+	p := New(Options{Out: &out, Hidden: true})
+	for _, e := range events(1) {
+		p.Event(e)
+	}
+	if _, err := p.Write([]byte("talk\n")); err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+	if out.String() != "talk\n" {
+		t.Errorf("got %q", out.String())
+	}
+}
+
+func TestSurroundingsDecideHowItLooks(t *testing.T) {
+	for _, c := range []struct {
+		env                 map[string]string
+		live, colour, ascii bool
+	}{
+		{map[string]string{}, true, true, false},
+		{map[string]string{"LANG": "en_GB.UTF-8"}, true, true, false},
+		{map[string]string{"LANG": "en_GB.UTF-8", "LC_ALL": "C"}, true, true, true},
+		{map[string]string{"LC_CTYPE": "C.utf8", "LANG": "C"}, true, true, false},
+		{map[string]string{"TERM": "dumb"}, false, false, false},
+		{map[string]string{"CI": "true"}, false, true, false},
+		{map[string]string{"NO_COLOR": "1"}, true, false, false},
+		{map[string]string{"NO_COLOR": ""}, true, true, false},
+	} {
+		live, colour, ascii := Surroundings(func(name string) (string, bool) { v, ok := c.env[name]; return v, ok })
+		if live != c.live || colour != c.colour || ascii != c.ascii {
+			t.Errorf("%v: got live %t colour %t ascii %t", c.env, live, colour, ascii)
+		}
+	}
+}
+
+// Bars are driven on their own clock by mpb; whatever happens to a transfer,
+// Close comes back.
+func TestBarsAlwaysClose(t *testing.T) {
+	for _, transfers := range []int{1, 3} {
+		for _, last := range []string{"stored", "failed", ""} {
+			screen, err := os.Create(filepath.Join(t.TempDir(), "screen"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer screen.Close()
+			p := newBars(Options{Out: screen, Terminal: screen, Transfers: transfers, Bytes: 12})
+			for _, e := range events(12) {
+				if e.Type == "stored" {
+					e.Type = last
+				}
+				p.Event(e)
+			}
+			p.Session(time.Now().Add(time.Hour))
+			closed := make(chan struct{})
+			go func() {
+				p.Close()
+				p.Close()
+				close(closed)
+			}()
+			select {
+			case <-closed:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%d transfers, %q: Close hangs", transfers, last)
+			}
+		}
+	}
+}
