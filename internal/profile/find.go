@@ -1,0 +1,244 @@
+package profile
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/sealift/sealift/session"
+)
+
+// A loader knows the files and the finished configuration without credentials.
+type loader struct {
+	options   Options
+	name      string // of the profile; "default" where none is named
+	shared    config.SharedConfig
+	env       config.EnvConfig
+	aws       aws.Config
+	roots     *x509.CertPool
+	endpoints endpoints
+}
+
+// found is how the last session comes about.
+type found struct {
+	how         How
+	base        aws.CredentialsProvider
+	role        role
+	token       func(context.Context) (string, error) // of web identity
+	environment bool                                  // not the profile's doing
+}
+
+// role is what a profile says about its role.
+type role struct {
+	arn, externalID, mfaSerial, sessionName string
+	duration                                time.Duration
+}
+
+func newLoader(ctx context.Context, o Options) (*loader, error) {
+	env, err := config.NewEnvConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read environment: %w", err)
+	}
+	named := cmp.Or(o.Profile, env.SharedConfigProfile)
+	l := &loader{options: o, env: env, name: cmp.Or(named, "default")}
+	if err := l.readFiles(ctx, named); err != nil {
+		return nil, err
+	}
+	if l.endpoints, err = newEndpoints(o, l.shared); err != nil {
+		return nil, err
+	}
+	return l, l.configure(ctx, named)
+}
+
+// readFiles reads the profile; only a default one need not be there.
+func (l *loader) readFiles(ctx context.Context, named string) error {
+	configFile, credentialsFile := l.options.sharedFiles()
+	shared, err := config.LoadSharedConfigProfile(ctx, l.name, func(o *config.LoadSharedConfigOptions) {
+		o.ConfigFiles, o.CredentialsFiles = []string{configFile}, []string{credentialsFile}
+	})
+	if _, missing := errors.AsType[config.SharedConfigProfileNotExistError](err); missing && named == "" {
+		return nil
+	}
+	if err != nil {
+		return files(err)
+	}
+	l.shared = shared
+	return nil
+}
+
+// configure lets the SDK put region, retries and the rest together. The
+// credentials are found afterwards, so it is told not to look for any; so are
+// the endpoints.
+func (l *loader) configure(ctx context.Context, named string) error {
+	configFile, credentialsFile := l.options.sharedFiles()
+	opts := []func(*config.LoadOptions) error{
+		config.WithCredentialsProvider(aws.AnonymousCredentials{}),
+		config.WithSharedConfigFiles([]string{configFile}),
+		config.WithSharedCredentialsFiles([]string{credentialsFile}),
+		config.WithRegion(l.options.Region),
+	}
+	if named != "" {
+		opts = append(opts, config.WithSharedConfigProfile(named))
+	}
+	bundle, err := l.bundle()
+	if err != nil {
+		return err
+	}
+	if bundle != nil {
+		opts = append(opts, config.WithCustomCABundle(bytes.NewReader(bundle)))
+		l.roots = x509.NewCertPool()
+		if !l.roots.AppendCertsFromPEM(bundle) {
+			return errors.New("read CA bundle: no certificate in it")
+		}
+	}
+	if l.aws, err = config.LoadDefaultConfig(ctx, opts...); err != nil {
+		return files(err)
+	}
+	l.aws.BaseEndpoint = nil
+	l.aws.HTTPClient = newClient(l.roots, 0)
+	l.aws.Credentials = nil
+	return nil
+}
+
+// bundle is the PEM text of the CA bundle, or nil.
+func (l *loader) bundle() ([]byte, error) {
+	path := cmp.Or(l.options.CABundle, l.env.CustomCABundle, l.shared.CustomCABundle)
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read CA bundle: %w", err)
+	}
+	return text, nil
+}
+
+// find follows the SDK's order: a named profile; else keys in the environment,
+// a web identity in the environment, the profile. GitHub's tokens come in
+// where a role is known and nothing else says who asks.
+//
+// Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+// (recalled) and the SDK's config.resolveCredentialChain (read 2026-11-24).
+func (l *loader) find(ctx context.Context) (found, error) {
+	fromEnvironment := l.options.Profile == ""
+	arn := l.options.RoleARN
+	switch {
+	case fromEnvironment && l.env.Credentials.HasKeys():
+		f := found{how: Held, base: marked{provider: static(l.env.Credentials)}, role: role{arn: arn}, environment: true}
+		if arn != "" {
+			f.how = AssumeRole
+		}
+		return f, nil
+	case fromEnvironment && l.env.WebIdentityTokenFilePath != "":
+		r := role{arn: cmp.Or(arn, l.env.RoleARN), sessionName: l.env.RoleSessionName}
+		if r.arn == "" {
+			return found{}, fmt.Errorf("AWS_WEB_IDENTITY_TOKEN_FILE without a role: %w", ErrNoCredentials)
+		}
+		return found{how: WebIdentity, role: r, token: tokenFile(l.env.WebIdentityTokenFilePath), environment: true}, nil
+	}
+	r := roleOf(&l.shared)
+	r.arn = cmp.Or(arn, r.arn)
+	if gh, ok := newGitHub(l); ok && !namesSource(&l.shared) {
+		if r.arn = cmp.Or(r.arn, l.env.RoleARN); r.arn != "" {
+			return found{how: WebIdentity, role: r, token: gh.token}, nil
+		}
+	}
+	if byToken(&l.shared) && r.arn != "" {
+		return found{how: WebIdentity, role: r, token: tokenFile(l.shared.WebIdentityTokenFile)}, nil
+	}
+	base, err := l.withoutRole(&l.shared)
+	if err != nil {
+		return found{}, err
+	}
+	f := found{how: Held, base: base, role: r}
+	if r.arn != "" {
+		f.how = AssumeRole
+	}
+	return f, nil
+}
+
+// roleOf is what a profile says about its role.
+func roleOf(s *config.SharedConfig) role {
+	r := role{arn: s.RoleARN, externalID: s.ExternalID, mfaSerial: s.MFASerial, sessionName: s.RoleSessionName}
+	if s.RoleDurationSeconds != nil {
+		r.duration = *s.RoleDurationSeconds
+	}
+	return r
+}
+
+// tokenFile reads a web identity token anew each time: who runs the machine
+// replaces it.
+func tokenFile(path string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		return readToken(f)
+	}
+}
+
+// maxToken is how long a token may be, in bytes. STS takes 20,000 characters.
+const maxToken = 64 << 10
+
+func readToken(r io.Reader) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxToken+1))
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" || len(text) > maxToken {
+		return "", fmt.Errorf("read token: %d bytes are no token", len(text))
+	}
+	return token, nil
+}
+
+// sts asks as these credentials; nil asks unsigned.
+func (l *loader) sts(p aws.CredentialsProvider) *sts.Client { return stsClient(l.aws, l.endpoints, p) }
+
+// askWithin is how long one question to STS may take.
+const askWithin = 30 * time.Second
+
+// stsClient is built from the finished configuration.
+func stsClient(c aws.Config, e endpoints, p aws.CredentialsProvider) *sts.Client {
+	c = c.Copy()
+	c.Region = cmp.Or(c.Region, "us-east-1")
+	c.Credentials = p
+	return sts.NewFromConfig(c, func(o *sts.Options) {
+		o.BaseEndpoint = nil
+		if url := e.of("sts"); url != "" {
+			o.BaseEndpoint = &url
+		}
+		o.HTTPClient = withTimeout(c.HTTPClient, askWithin)
+	})
+}
+
+// inner is a role on the way to the last one.
+func (l *loader) inner(r role, base aws.CredentialsProvider, token func(context.Context) (string, error)) (aws.CredentialsProvider, error) {
+	g := session.Grant{RoleARN: r.arn, Duration: r.duration}
+	c := session.Config{STS: l.sts(base), WebIdentity: token, Logger: l.options.Logger}
+	if token == nil {
+		g.ExternalID, g.MFASerial, c.MFACode = r.externalID, r.mfaSerial, l.options.code(r.mfaSerial)
+	}
+	var err error
+	if g.Name, _, err = sessionName(Options{Run: l.options.Run}, r.sessionName); err != nil {
+		return nil, err
+	}
+	s, err := session.New(c, g)
+	if err != nil {
+		return nil, err
+	}
+	return marked{provider: s}, nil
+}
