@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -54,12 +55,12 @@ func Open(dir string) (*Uploads, error) {
 		return nil, fmt.Errorf("open uploads: %w", err)
 	}
 	us := &Uploads{dir: dir, byID: map[string]*Upload{}}
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	files, err := fs.Glob(os.DirFS(dir), "*.json")
 	if err != nil {
 		return nil, fmt.Errorf("open uploads: %w", err)
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil {
 			return nil, fmt.Errorf("open uploads: %w", err)
 		}
@@ -83,8 +84,12 @@ func (us *Uploads) Find(bucket, key, id string) (*Upload, bool) {
 	return u, true
 }
 
-// Add remembers an upload, or what has become of it.
+// Add remembers an upload, or what has become of it. The strings in u may be
+// fiber's, which are overwritten by the connection's next request.
 func (us *Uploads) Add(u *Upload) error {
+	for _, s := range []*string{&u.ID, &u.Bucket, &u.Key, &u.Initiator, &u.Encryption, &u.KMSKey, &u.StorageClass} {
+		*s = strings.Clone(*s)
+	}
 	text, err := json.Marshal(u)
 	if err != nil {
 		return fmt.Errorf("remember upload %s: %w", u.ID, err)
