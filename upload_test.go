@@ -279,7 +279,7 @@ func TestManyUploadsShareOneUploader(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
-	for i := range 20 {
+	for i := range 12 {
 		wg.Go(func() {
 			size := int64(i) * mib
 			object := sealift.Object{Bucket: f.Bucket, Key: "many/" + string(rune('a'+i)), Options: sealift.Options{PartSize: 5 * mib}}

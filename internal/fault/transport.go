@@ -24,7 +24,8 @@ type Fault struct {
 	Nth    int    // which request of that operation, from 1; 0 is every one
 	After  bool   // the server acts on it, and its answer is lost or replaced
 	Status int    // answer with this status and Code; 0 cuts the connection
-	Code   string // S3's error code; "" leaves the body empty
+	Code   string // S3's error code, for a body that says so
+	Body   string // the body, where Code is ""
 	Header http.Header
 	Do     func() // called when the fault happens, before anything else; may be nil
 }
@@ -103,7 +104,7 @@ func (tr *Transport) plan(op string) *Fault {
 }
 
 func (f *Fault) answer(req *http.Request) *http.Response {
-	var body []byte
+	body := []byte(f.Body)
 	if f.Code != "" {
 		body = []byte("<Error><Code>" + f.Code + "</Code><Message>planned</Message></Error>")
 	}
