@@ -232,25 +232,29 @@ func (t *Transfer) body(number int, crc sum.CRC) (s3wire.Body, func(acknowledged
 func (t *Transfer) abort(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
 	defer cancel()
-	r := &request{op: s3wire.AbortMultipartUpload}
-	for {
+	for ctx.Err() == nil {
+		r := &request{op: s3wire.AbortMultipartUpload}
 		_, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
 			return t.S3.Abort(ctx, t.Object, id)
 		})
 		if err != nil {
 			return err
 		}
-		// A part that was in flight may land after the abort and stay.
-		err = t.probe(ctx, id)
-		if err == nil {
+		// A part whose answer nobody waited for may land after the abort.
+		if t.loose.Swap(false) {
 			pauseFor(ctx, lookPause)
-			continue
 		}
-		if class := s3wire.Classify(err); class != s3wire.NoUpload {
+		switch err := t.probe(ctx, id); s3wire.Classify(err) {
+		case s3wire.NoUpload:
+			return nil
+		case s3wire.OK, s3wire.Server, s3wire.Busy, s3wire.Network:
+			pauseFor(ctx, lookPause)
+		default:
 			t.Logger.Info("could not look whether the aborted upload is gone", "transfer", t.ID, "err", err)
+			return nil
 		}
-		return nil
 	}
+	return context.Cause(ctx)
 }
 
 func pauseFor(ctx context.Context, d time.Duration) {

@@ -61,7 +61,10 @@ func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Con
 	answer, err := try(ctx)
 	r.answer, r.class = answer, s3wire.Classify(err)
 	t.ledger.note(answer, s3wire.Answered(err))
-	r.lost = r.lost || s3wire.Lost(err)
+	if s3wire.Lost(err) {
+		r.lost = true
+		t.loose.CompareAndSwap(false, r.op == s3wire.UploadPart)
+	}
 	if r.class == s3wire.Corrupt {
 		r.corrupt++
 	}

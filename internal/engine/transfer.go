@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sealift/sealift/internal/plan"
@@ -77,6 +78,7 @@ type Transfer struct {
 	witness  *source.Witness // of the present upload; nil but with Beside
 	progress progress
 	ledger   ledger
+	loose    atomic.Bool // a part that was sent whole may yet land
 
 	mu    sync.Mutex
 	id    string              // of the multipart upload under way
