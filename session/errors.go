@@ -37,6 +37,7 @@ type Refusal struct {
 	RequestID string // "" = none
 	Action    string // the action that is not allowed, as sts:TagSession; "" = not told
 	Condition string // the trust policy's key that does not hold, as sts:ExternalId; "" = not told
+	Detail    string // what the server knows beyond the message; AWS tells nothing, the sandbox does
 	Reason    error  // one of the sentinels, or nil
 	err       error  // what the SDK returned
 }
@@ -45,6 +46,9 @@ func (r *Refusal) Error() string {
 	text := r.Code
 	if r.Message != "" {
 		text += ": " + r.Message
+	}
+	if r.Detail != "" {
+		text += ": " + r.Detail
 	}
 	if r.RequestID != "" {
 		text += " (request " + r.RequestID + ")"
@@ -100,16 +104,22 @@ func classify(err error) error {
 	r := &Refusal{Code: api.ErrorCode(), Message: api.ErrorMessage(), err: err}
 	if answer, ok := errors.AsType[*http.ResponseError](err); ok {
 		r.RequestID = answer.RequestID
+		if answer.Response != nil && answer.Response.Response != nil {
+			r.Detail = answer.Response.Header.Get(detailHeader)
+		}
 	}
 	r.Reason = reason(r.Code, r.Message)
 	if r.Reason == ErrDenied {
 		r.Action = deniedAction.FindString(r.Message)
-		if m := trustCondition.FindStringSubmatch(r.Message); m != nil {
+		if m := trustCondition.FindStringSubmatch(r.Message + " " + r.Detail); m != nil {
 			r.Condition = m[1]
 		}
 	}
 	return r
 }
+
+// detailHeader is where the sandbox says what AWS keeps to itself.
+const detailHeader = "X-Sandbox-Reason"
 
 // unanswered is an error without an answer of STS: of the network, or of the
 // base credentials, which the SDK asks for while it signs.
@@ -125,7 +135,7 @@ func unanswered(err error) error {
 
 // deniedAction and trustCondition find what a refusal tells about its cause.
 // AWS names the action and never the condition; a server that names one says
-// "condition sts:ExternalId", as the sandbox does.
+// "condition sts:ExternalId", in the message or in the header of the sandbox.
 var (
 	deniedAction   = regexp.MustCompile(`sts:(AssumeRoleWithWebIdentity|AssumeRole|SetSourceIdentity|TagSession)\b`)
 	trustCondition = regexp.MustCompile(`\bcondition ((?:sts|aws):[\w+=.@/-]+|[\w./-]+:(?:aud|sub|amr)\b)`)

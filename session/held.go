@@ -36,7 +36,9 @@ func (h *held) fetch(ctx context.Context) (*credential, error) {
 		Name: h.name, KeyID: creds.AccessKeyID, From: now.UTC(), Narrowing: policy.KindOff}}
 	if creds.CanExpire {
 		c.identity.Expires = creds.Expires.UTC()
-		if left := creds.Expires.Sub(now); left < margin {
+		left := creds.Expires.Sub(now)
+		c.end = creds.Expires.Add(-margin(left))
+		if left <= 0 {
 			return nil, fmt.Errorf("retrieve credentials: %w: at %s", ErrExpiredBase, creds.Expires.UTC().Format(time.RFC3339))
 		}
 	}

@@ -131,7 +131,7 @@ func (r *role) received(a answer, narrowed *policy.Narrowed) (*credential, error
 		server = now
 	}
 	lasts := c.Expiration.Sub(server)
-	if lasts <= margin {
+	if lasts <= 0 {
 		return nil, &RoleError{r.grant.RoleARN, fmt.Errorf("session ends in %v", lasts)}
 	}
 	id := Identity{RoleARN: r.grant.RoleARN, Name: r.grant.Name, SourceIdentity: aws.ToString(a.sourceIdentity),
@@ -142,7 +142,7 @@ func (r *role) received(a answer, narrowed *policy.Narrowed) (*credential, error
 	if narrowed != nil {
 		id.Narrowing, id.PolicySHA256 = narrowed.Kind, narrowed.SHA256
 	}
-	return &credential{identity: id, renew: renewAt(now, lasts), aws: aws.Credentials{
+	return &credential{identity: id, renew: renewAt(now, lasts), end: now.Add(lasts - margin(lasts)), aws: aws.Credentials{
 		AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken,
 		Source: "sealift", CanExpire: true, Expires: now.Add(lasts), AccountID: account(id.AssumedRoleARN)}}, nil
 }

@@ -40,6 +40,7 @@ type credential struct {
 	aws      aws.Credentials // Expires is by the local clock
 	identity Identity
 	renew    time.Time // from then on it is renewed ahead; zero = never
+	end      time.Time // from then on it is not given out; zero = never
 	invalid  bool      // a server has said that it is expired
 }
 
@@ -63,9 +64,9 @@ type Identity struct {
 	PolicySHA256   string // of the session policy's text; "" = not narrowed
 }
 
-// margin is how long credentials must still last to be given out: a request
-// takes its time.
-const margin = 10 * time.Second
+// margin is how long credentials must still last to be given out, because a
+// request takes its time: ten seconds, or a tenth of a short session.
+func margin(lasts time.Duration) time.Duration { return min(10*time.Second, lasts/10) }
 
 // How long a renewal ahead may take. The goroutine that renews holds
 // credentials that still work, and must not wait forever for better.
@@ -193,7 +194,10 @@ func (s *Session) postpone(c *credential, now time.Time) bool {
 	if !c.usable(now) {
 		return false
 	}
-	wait := min(max(c.aws.Expires.Sub(now)/10, time.Second), time.Minute)
+	wait := time.Minute
+	if !c.end.IsZero() {
+		wait = min(max(c.end.Sub(now)/10, time.Second), time.Minute)
+	}
 	c.renew = now.Add(wait/2 + rand.N(wait))
 	return true
 }
@@ -251,7 +255,7 @@ func (s *Session) logger() *slog.Logger {
 
 // usable tells whether c can be given out.
 func (c *credential) usable(now time.Time) bool {
-	return c != nil && !c.invalid && (!c.aws.CanExpire || now.Add(margin).Before(c.aws.Expires))
+	return c != nil && !c.invalid && (c.end.IsZero() || now.Before(c.end))
 }
 
 // due tells whether the renewal of c is due.

@@ -8,12 +8,10 @@ package sandboxtest
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -70,18 +68,12 @@ const startWithin = 60 * time.Second
 // Start's own.
 func Start(t testing.TB, args ...string) *Sandbox {
 	t.Helper()
-	program := Program(t)
-	var last error
-	for range 3 { // a free port may be taken before the sandbox has it
-		s, err := start(t, program, args)
-		if err == nil {
-			t.Cleanup(func() { s.Stop(t) })
-			return s
-		}
-		last = err
+	s, err := start(t, Program(t), args)
+	if err != nil {
+		t.Fatalf("start sandbox: %v", err)
 	}
-	t.Fatalf("start sandbox: %v", last)
-	return nil
+	t.Cleanup(func() { s.Stop(t) })
+	return s
 }
 
 func start(t testing.TB, program string, args []string) (*Sandbox, error) {
@@ -92,7 +84,7 @@ func start(t testing.TB, program string, args []string) (*Sandbox, error) {
 		full = append(full, "--dir", dir)
 	}
 	if addr == "" {
-		full = append(full, "--addr", FreeAddr(t))
+		full = append(full, "--addr", "127.0.0.1:0")
 	}
 	cmd := exec.Command(program, append(full, "--json")...)
 	cmd.Env = withoutAWS(os.Environ())
@@ -209,17 +201,6 @@ func (s *Sandbox) Client(t testing.TB) *http.Client {
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: 2 * time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-// FreeAddr is a loopback address that was free a moment ago.
-func FreeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // flagValue is what args give a flag, as "--x v" or "--x=v".
