@@ -29,7 +29,7 @@ type App struct {
 // process's own streams and signals, and returns the exit code.
 func (a App) Main(args []string) int {
 	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}
-	ctx, stop := interruptible(context.Background(), s)
+	ctx, stop := interruptible(context.Background())
 	defer stop()
 	return a.Run(ctx, s, args)
 }
@@ -60,6 +60,7 @@ func (a App) root(s *Streams) *cobra.Command {
 			return unknownCommand(cmd, args[0])
 		},
 		SilenceErrors: true, SilenceUsage: true,
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
@@ -75,6 +76,7 @@ func (a App) root(s *Streams) *cobra.Command {
 		(&Completion{}).command(s),
 		(&Man{}).command(s),
 	)
+	root.SetHelpFunc(showHelp)
 	root.SetHelpCommand(helpCommand())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.settle(s, cmd) }
 	return root
@@ -90,7 +92,6 @@ func helpCommand() *cobra.Command {
 			if err != nil || len(rest) > 0 && about == cmd.Root() {
 				return unknownCommand(cmd.Root(), args[0])
 			}
-			about.InitDefaultHelpFlag()
 			return about.Help()
 		},
 	}

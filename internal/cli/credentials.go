@@ -34,13 +34,12 @@ func (c *Credentials) command(s *Streams) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return c.Run(cmd.Context(), s) },
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&c.Allow, "allow", nil, "what may be written: s3://BUCKET/KEY, or s3://BUCKET/PREFIX/ for every key under it;\nmay be repeated, within one bucket")
+	f.StringArrayVar(&c.Allow, "allow", nil, "`ADDRESS` that may be written: s3://BUCKET/KEY, or s3://BUCKET/PREFIX/ for every key under it; may be repeated, within one bucket")
 	f.BoolVar(&c.Tagging, "allow-tagging", false, "let objects be tagged as they are written")
 	f.StringVar(&c.KMSKey, "sse-kms-key-id", "", "let objects be encrypted with this KMS key, an `ARN`")
-	oneOf(f, &c.Format, "format", "process is for credential_process, env are export lines for a shell", "process", "env", "json")
+	oneOf(f, &c.Format, "format", "process is for credential_process, env are export lines for a shell (default process)", "process", "env", "json")
 	c.Identity.bind(f)
-	oneOf(f, &c.LogLevel, "log-level", "what to log: to --log-file, else to standard error", "off", "error", "warn", "info", "debug")
-	f.StringVar(&c.LogFile, "log-file", "", "append the log to this `FILE`")
+	group(f, "Log", c.bindLog)
 	f.SortFlags = false
 	return cmd
 }

@@ -166,7 +166,7 @@ func (d *demonstration) upload(ctx context.Context, s *Streams) error {
 		return err
 	}
 	r := &run{id: d.stage.run, upload: u, silent: true, teller: newTeller(s, d.output, d.stage.run, all, log)}
-	r.json = d.stage.json
+	r.json, r.quiet = d.stage.json, true // the stage tells
 	defer r.progress.Close()
 	d.stage.act("A session that can write one key")
 	if d.who, err = u.signIn(ctx, r.teller, u.want(to, all)); err != nil {
@@ -192,7 +192,7 @@ func (d *demonstration) introduce(to destination) error {
 		return fmt.Errorf("%w: the session is narrowed to %q", errDemoUnproven, id.Narrowing)
 	}
 	_, role, _ := strings.Cut(id.RoleARN, "/")
-	d.stage.done("narrowed", fmt.Sprintf("role %s assumed until %s, to write %s and nothing else", role, id.Expires.Local().Format("15:04"), address(to.bucket, to.key)),
+	d.stage.done("narrowed", fmt.Sprintf("role %s assumed until %s: may write %s, nothing else", role, id.Expires.Local().Format("15:04"), to.key),
 		fact{"role_arn", id.RoleARN}, fact{"narrowing", string(id.Narrowing)}, fact{"policy_sha256", id.PolicySHA256})
 	return nil
 }

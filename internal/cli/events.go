@@ -22,7 +22,7 @@ type teller struct {
 
 	mu       sync.Mutex
 	sessions int
-	failed   map[string]bool // keys whose failure has been printed as JSON
+	told     map[string]bool // keys whose failure has been printed as JSON
 }
 
 // newTeller begins to tell. Close it before the command's last words.
@@ -31,7 +31,7 @@ func newTeller(s *Streams, o Output, run string, all sendings, log *slog.Logger)
 	for _, one := range all {
 		bytes += one.size
 	}
-	t := &teller{Streams: *s, run: run, log: log, quiet: o.Quiet, failed: map[string]bool{}}
+	t := &teller{Streams: *s, run: run, log: log, quiet: o.Quiet, told: map[string]bool{}}
 	t.progress = o.progress(s, len(all), bytes)
 	t.Streams.Err = t.progress
 	if o.JSON {
@@ -96,7 +96,7 @@ func (t *teller) event(e sealift.Event) {
 	}
 	if e.Type == "failed" {
 		t.mu.Lock()
-		t.failed[e.Key] = true
+		t.told[e.Key] = true
 		t.mu.Unlock()
 	}
 	if e.Type == "waiting" {
@@ -108,7 +108,7 @@ func (t *teller) event(e sealift.Event) {
 // told of it.
 func (t *teller) failure(s sending, object sealift.Object, err error) {
 	t.mu.Lock()
-	told := t.failed[s.key]
+	told := t.told[s.key]
 	t.mu.Unlock()
 	if !told && t.json != nil {
 		t.json.print(eventLine{head: heading("failed", t.run), Source: s.path, Object: address(object.Bucket, object.Key),

@@ -90,6 +90,11 @@ func trustAsks(names ...string) func(error) bool {
 	}
 }
 
+// deniedTagging matches a refusal that names the right to set tags.
+func deniedTagging(err error) bool {
+	return coded("AccessDenied")(err) && strings.Contains(err.Error(), "s3:PutObjectTagging")
+}
+
 // remedies is the table: the first row that fits an error is its remedy.
 func remedies() []remedy {
 	return []remedy{
@@ -127,7 +132,7 @@ func remedies() []remedy {
 		{as(profile.ErrLongLivedKeys), codeDenied, "name the role to assume with --role-arn, or as role_arn in the profile\n--allow-long-lived-keys uses them as they are"},
 		{as(errUnnarrowed), codeDenied, "name the role to assume with --role-arn, or give --narrow auto to go on without"},
 		{as(session.ErrGrant), codeUsage, ""},
-		{as(session.ErrDuration), codeUsage, "give a shorter --session-duration: the role's maximum is the limit, and one hour where a role assumes another"},
+		{as(session.ErrDuration), codeUsage, "give a --session-duration from 15m to the role's maximum; where a role assumes another the maximum is 1h"},
 		{as(session.ErrPolicyTooLarge), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or fewer files at once"},
 		{as(session.ErrExpiredBase), codeDenied, "sign in again (aws sso login), or put new keys in the profile"},
 		{as(session.ErrInvalidBase), codeDenied, "check the keys of the profile with: aws sts get-caller-identity"},
@@ -141,7 +146,8 @@ func remedies() []remedy {
 		{trustAsks("sts:TagSession"), codeDenied, "leave out --session-tag, or let the trust policy and the user's policy allow sts:TagSession"},
 		{as(session.ErrDenied), codeDenied, "check the role's name, its trust policy and that this user may call sts:AssumeRole on it\na trust policy may ask for --external-id, --mfa-serial, --source-identity, --session-tag or a --session-name"},
 		{as(sealift.ErrSessionExpired), codeDenied, "the session ended and could not be renewed: sign in again and upload anew"},
-		{coded("AccessDenied"), codeDenied, "the role must allow s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on this key, s3:PutObjectTagging for --tagging, and the bucket's policy must not deny it"},
+		{deniedTagging, codeDenied, "let the role's policy allow s3:PutObjectTagging, or leave out --tagging"},
+		{coded("AccessDenied"), codeDenied, "the role must allow s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on this bucket and key, and the bucket's policy must not deny it"},
 		{as(sealift.ErrDenied), codeDenied, "check the role's policy, the bucket's policy and the account with: aws sts get-caller-identity"},
 
 		{as(sealift.ErrUnknownOutcome), codeIntegrity, "look whether the object is there and whose it is; a reader (--reader-profile) settles this by itself next time"},

@@ -32,24 +32,33 @@ type Identity struct {
 }
 
 func (i *Identity) bind(f *pflag.FlagSet) {
-	f.StringVar(&i.Profile, "profile", "", "AWS `PROFILE` to sign in by; AWS_PROFILE without it")
-	f.StringVar(&i.Region, "region", "", "`REGION` of the bucket; the profile's without it")
-	f.StringVar(&i.EndpointURL, "endpoint-url", "", "`URL` of another S3 and STS server than AWS")
-	f.StringVar(&i.CABundle, "ca-bundle", "", "trust the certificates in this `FILE` only")
-	f.StringVar(&i.RoleARN, "role-arn", "", "role to assume, by `ARN`; the profile's without it")
+	group(f, "Identity", i.bindIdentity)
+	group(f, "Session", i.bindSession)
+}
+
+func (i *Identity) bindIdentity(f *pflag.FlagSet) {
+	f.StringVar(&i.Profile, "profile", "", "AWS `PROFILE` to sign in by; else AWS_PROFILE")
+	f.StringVar(&i.RoleARN, "role-arn", "", "`ARN` of the role to assume; else the profile's")
 	f.StringVar(&i.ExternalID, "external-id", "", "external `ID` that the role's trust policy asks for")
 	f.StringVar(&i.MFASerial, "mfa-serial", "", "MFA device, by serial number or `ARN`")
-	f.StringVar(&i.MFACode, "mfa-code", "", "its present `CODE`; asked for on a terminal without it")
-	f.StringVar(&i.SourceIdentity, "source-identity", "", "source identity of the session, as a `NAME`")
-	f.StringVar(&i.SessionName, "session-name", "", "role session `NAME`, with {run} in it; sealift-{run} without it")
-	i.SessionTags = pairs{parse: onePair, kind: "k=v"}
-	f.Var(&i.SessionTags, "session-tag", "session tag, as k=v; may be repeated")
-	f.DurationVar(&i.SessionDuration, "session-duration", 0, "how long a session lasts, from 15m to the role's maximum (default 1h);\nit is renewed for as long as the upload takes")
-	oneOf(f, &i.Narrow, "narrow", "how far to narrow the session: auto to the keys while they fit, else to the\nprefix; require refuses to run un-narrowed, and is the default where CI is set\nand a role is known", "auto", "require", "prefix", "off")
-	f.StringVar(&i.ReaderProfile, "reader-profile", "", "AWS `PROFILE` that may read, to look what is there")
-	f.StringVar(&i.ReaderRoleARN, "reader-role-arn", "", "role that may read, by `ARN`, assumed from the same base identity")
-	f.BoolVar(&i.AllowLongLived, "allow-long-lived-keys", false, "use keys of a user as they are, without a role")
+	f.StringVar(&i.MFACode, "mfa-code", "", "its present `CODE`; else asked for, on a terminal only")
+	f.StringVar(&i.Region, "region", "", "`REGION` of the bucket; else the profile's")
+	f.StringVar(&i.EndpointURL, "endpoint-url", "", "`URL` of an S3 server that is not AWS; also of its STS, where no other is configured")
+	f.StringVar(&i.CABundle, "ca-bundle", "", "trust the certificates in this `FILE` and no others")
+	f.StringVar(&i.ReaderProfile, "reader-profile", "", "AWS `PROFILE` that may read: to look whether a key is taken, and to settle lost answers")
+	f.StringVar(&i.ReaderRoleARN, "reader-role-arn", "", "`ARN` of a role that may read, assumed from the same base identity")
+	f.BoolVar(&i.AllowLongLived, "allow-long-lived-keys", false, "send keys of a user to S3 where there is no role")
 	f.BoolVar(&i.AllowPlainHTTP, "allow-plain-http", false, "let an endpoint in plain http be another machine")
+}
+
+func (i *Identity) bindSession(f *pflag.FlagSet) {
+	oneOf(f, &i.Narrow, "narrow", "auto narrows to the keys while they fit in a session policy, else to the prefix that the destination names; require also refuses to go on un-narrowed, and is the default where CI is set and a role is known; prefix; off (default auto)",
+		"auto", "require", "prefix", "off")
+	f.DurationVar(&i.SessionDuration, "session-duration", 0, "how long a session lasts, 15m to the role's maximum; it is renewed for as long as the upload takes (default 1h)")
+	f.StringVar(&i.SessionName, "session-name", "", "role session `NAME`, with {run} in it (default sealift-{run})")
+	f.StringVar(&i.SourceIdentity, "source-identity", "", "source identity, a `NAME` that stays in the trail")
+	i.SessionTags = pairs{parse: onePair, kind: "K=V"}
+	f.Var(&i.SessionTags, "session-tag", "session tag; may be repeated")
 }
 
 // narrowing writes the session policy for what a command wants to write, and

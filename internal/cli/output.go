@@ -26,11 +26,15 @@ type Output struct {
 }
 
 func (o *Output) bind(f *pflag.FlagSet) {
-	f.BoolVar(&o.JSON, "json", false, "print JSON lines on standard output, the last one a summary")
-	f.BoolVar(&o.Quiet, "quiet", false, "say nothing but errors; results are still printed")
+	f.BoolVar(&o.JSON, "json", false, "print JSON lines, the last one a summary")
+	f.BoolVar(&o.Quiet, "quiet", false, "say nothing but warnings and errors; results are still printed")
 	f.BoolVar(&o.NoProgress, "no-progress", false, "show no bars and no progress lines")
-	oneOf(f, &o.LogLevel, "log-level", "what to log: to --log-file, else to standard error", "off", "error", "warn", "info", "debug")
-	f.StringVar(&o.LogFile, "log-file", "", "append the log to this `FILE` (info, unless --log-level says otherwise)")
+	o.bindLog(f)
+}
+
+func (o *Output) bindLog(f *pflag.FlagSet) {
+	oneOf(f, &o.LogLevel, "log-level", "how much to log: to --log-file, else to standard error (default off)", "off", "error", "warn", "info", "debug")
+	f.StringVar(&o.LogFile, "log-file", "", "append the log to this `FILE`, at info unless --log-level says otherwise")
 }
 
 // logger opens the log. It is discarded unless asked for. The file is this

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ type shelf struct {
 	folder string // receipts lie in it by transfer
 	file   string // the one receipt; "" when there is a folder
 	stdout bool   // they are the results themselves
+	state  string // the state folder's part that must be writable; "" = none
 }
 
 // newShelf reads --receipt: a file, a folder, "-", or "" for the folder of
@@ -27,7 +29,8 @@ func newShelf(named, state, run string, several bool) (shelf, error) {
 	case named == "" && state == "":
 		return shelf{}, nil
 	case named == "":
-		return shelf{folder: filepath.Join(state, "receipts", run)}, nil
+		receipts := filepath.Join(state, "receipts")
+		return shelf{folder: filepath.Join(receipts, run), state: receipts}, nil
 	}
 	info, err := os.Stat(named)
 	if strings.HasSuffix(named, "/") || err == nil && info.IsDir() {
@@ -75,16 +78,19 @@ func (s shelf) keep(r *receipt.Receipt) (string, error) {
 	return path, nil
 }
 
-// writable makes the shelf's folder, so that what is wrong with it is known
+// writable tries the state folder, so that what is wrong with it is known
 // before anything is sent.
 func (s shelf) writable() error {
-	if s.folder == "" {
+	switch {
+	case s.stdout || s.file != "" || s.folder != "" && s.state == "":
 		return nil
+	case s.state == "":
+		return errors.New("there is no home folder and no --state-dir")
 	}
-	if err := durable.MakeFolder(s.folder); err != nil {
+	if err := durable.MakeFolder(s.state); err != nil {
 		return err
 	}
-	probe, err := os.CreateTemp(s.folder, ".sealift-*")
+	probe, err := os.CreateTemp(s.state, ".sealift-*")
 	if err != nil {
 		return err
 	}

@@ -84,8 +84,10 @@ func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destin
 	if err != nil {
 		return err
 	}
+	stop := context.AfterFunc(ctx, func() { r.Say("interrupted: aborting what is under way; once more leaves at once") })
 	errs := r.sendAll(ctx, up, to.bucket, all)
-	err = errors.Join(up.Close())
+	stop()
+	err = up.Close()
 	r.progress.Close()
 	return r.conclude(ctx, s, to.bucket, all, append(errs, err))
 }

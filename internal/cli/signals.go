@@ -13,7 +13,7 @@ var errInterrupted = errors.New("interrupted")
 
 // interruptible ends the context at the first SIGINT or SIGTERM, so that what
 // is under way can be aborted in order, and the process at the second.
-func interruptible(parent context.Context, s *Streams) (context.Context, context.CancelFunc) {
+func interruptible(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -23,7 +23,6 @@ func interruptible(parent context.Context, s *Streams) (context.Context, context
 		if _, ok := <-signals; !ok {
 			return
 		}
-		s.Say("interrupted: cleaning up; once more leaves at once")
 		cancel(errInterrupted)
 		if _, ok := <-signals; ok {
 			os.Exit(codeInterrupted)

@@ -22,19 +22,22 @@ type Storage struct {
 }
 
 func (o *Storage) bind(f *pflag.FlagSet) {
-	f.StringVar(&o.SSE, "sse", "", "encryption: `AES256|aws:kms`; the bucket's default without it")
-	f.StringVar(&o.KMSKeyID, "sse-kms-key-id", "", "KMS key, as an ARN, to encrypt with (sets --sse aws:kms)")
-	f.StringVar(&o.StorageClass, "storage-class", "", "storage `CLASS`, as STANDARD_IA")
-	f.StringVar(&o.ContentType, "content-type", "", "media `TYPE`; told from the name or the first bytes without it")
-	f.StringVar(&o.CacheControl, "cache-control", "", "Cache-Control `HEADER` kept with the object")
-	o.Metadata = pairs{parse: commaPairs, kind: "k=v"}
-	f.Var(&o.Metadata, "metadata", "metadata kept with the object, as k=v[,k=v]; may be repeated")
-	o.Tagging = pairs{parse: queryPairs, kind: "k=v"}
+	oneOf(f, &o.IfExists, "if-exists", "where the key holds an object: fail, checked first where there is a reader, and by S3 at the end of the upload; or overwrite (default fail; skip and changed come with folders)", "fail", "overwrite")
+	f.StringVar(&o.ContentType, "content-type", "", "media `TYPE`; else told from the name or the first bytes")
+	f.StringVar(&o.CacheControl, "cache-control", "", "`VALUE` of Cache-Control")
+	o.Metadata = pairs{parse: commaPairs, kind: "K=V"}
+	f.Var(&o.Metadata, "metadata", "metadata, as k=v[,k=v]; may be repeated")
+	o.Tagging = pairs{parse: queryPairs, kind: "K=V"}
 	f.Var(&o.Tagging, "tagging", "object tags, URL-encoded as k=v[&k=v]; may be repeated; needs s3:PutObjectTagging")
+	f.StringVar(&o.StorageClass, "storage-class", "", "storage `CLASS`, as STANDARD_IA (default STANDARD)")
+	f.StringVar(&o.SSE, "sse", "", "encryption: `AES256|aws:kms`; else the bucket's default")
+	f.StringVar(&o.KMSKeyID, "sse-kms-key-id", "", "`ARN` of the KMS key to encrypt with; means --sse aws:kms")
 	f.StringVar(&o.ExpectedOwner, "expected-bucket-owner", "", "refuse a bucket that is not this `ACCOUNT`'s")
-	oneOf(f, &o.IfExists, "if-exists", "what to do where the key holds an object (skip and changed come with folders):\nfail is checked first with a reader, and by S3 itself at the end of the upload", "fail", "overwrite")
-	oneOf(f, &o.SourceHash, "source-hash", "sha256 reads the source a second time, just behind the senders;\nstrict does so after the last part", "sha256", "strict", "none")
-	f.Var(&o.PartSize, "part-size", "`auto` is 8MiB and grows with the file; else 5MiB to 5GiB")
+}
+
+func (o *Storage) bindSending(f *pflag.FlagSet) {
+	f.Var(&o.PartSize, "part-size", "auto, which is 8MiB and grows with the file, or 5MiB to 5GiB (default auto)")
+	oneOf(f, &o.SourceHash, "source-hash", "sha256 reads the source a second time, just behind the senders; strict after the last part was read (default sha256)", "sha256", "strict", "none")
 }
 
 // object is where and how one source is stored.

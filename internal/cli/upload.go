@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,12 +41,21 @@ func (u *Upload) command(s *Streams) *cobra.Command {
 }
 
 func (u *Upload) bind(f *pflag.FlagSet) {
+	group(f, "Object", u.Storage.bind)
+	group(f, "Sending", u.bindSending)
 	u.Identity.bind(f)
-	u.Storage.bind(f)
-	f.Var(&u.Concurrency, "concurrency", "requests under way at once; `auto` is 8")
-	f.DurationVar(&u.KeepTrying, "keep-trying", 10*time.Minute, "how long to survive S3 being out of reach or busy")
-	f.StringVar(&u.Receipt, "receipt", "", "keep receipts in this `FILE|DIR/|-`; in the state folder without it")
-	f.StringVar(&u.StateDir, "state-dir", "", "state `FOLDER`; $XDG_STATE_HOME/sealift without it")
+	group(f, "Receipt and output", u.bindOutput)
+}
+
+func (u *Upload) bindSending(f *pflag.FlagSet) {
+	u.Storage.bindSending(f)
+	f.Var(&u.Concurrency, "concurrency", fmt.Sprintf("requests under way at once (default auto: %d)", sealift.DefaultConnections))
+	f.DurationVar(&u.KeepTrying, "keep-trying", 10*time.Minute, "how long to survive S3 being out of reach or busy (default 10m)")
+}
+
+func (u *Upload) bindOutput(f *pflag.FlagSet) {
+	f.StringVar(&u.Receipt, "receipt", "", "keep receipts in this `FILE|DIR/|-`; else in the state folder")
+	f.StringVar(&u.StateDir, "state-dir", "", "state `FOLDER` (default $XDG_STATE_HOME/sealift)")
 	u.Output.bind(f)
 }
 

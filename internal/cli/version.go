@@ -16,11 +16,12 @@ type VersionInfo struct{ JSON bool }
 
 func (v *VersionInfo) command(s *Streams) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "version [--json]",
-		Short:   "Print the version and what it was built from",
-		Example: "  sealift version\n  sealift version --json",
-		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return v.Run(s) },
+		Use:         "version [--json]",
+		Short:       "Print the version and what it was built from",
+		Example:     "  sealift version\n  sealift version --json",
+		Args:        noArgs,
+		Annotations: map[string]string{unsettled: "true"},
+		RunE:        func(*cobra.Command, []string) error { return v.Run(s) },
 	}
 	cmd.Flags().BoolVar(&v.JSON, "json", false, "print one JSON object")
 	return cmd
