@@ -3,8 +3,8 @@
 //
 // Run starts it and returns when it is told to stop. It serves real
 // signatures only, and refuses what AWS would refuse; what it cannot do
-// stands in Limits. There can be one sandbox a process, because the S3 engine
-// (versitygw) changes the working directory.
+// stands in the help of sealift-sandbox. There can be one sandbox a process,
+// because the S3 engine (versitygw) changes the working directory.
 package sandbox
 
 import (
@@ -46,8 +46,12 @@ type Options struct {
 	OnReady func(Ready) error
 }
 
-// ErrRemote is an address that others can reach, without AllowRemote.
-var ErrRemote = errors.New("not a loopback address")
+var (
+	// ErrAddr is an address that is not host:port.
+	ErrAddr = errors.New("not an address")
+	// ErrRemote is an address that others can reach, without AllowRemote.
+	ErrRemote = errors.New("not a loopback address")
+)
 
 // Ready says how to reach a running sandbox. It is the one line that
 // sealift-sandbox --json prints.
@@ -104,7 +108,7 @@ func Run(ctx context.Context, opts Options) error {
 func checkAddr(opts Options) error {
 	host, _, err := net.SplitHostPort(opts.Addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", opts.Addr, err)
+		return fmt.Errorf("listen on %s: %w: %w", opts.Addr, ErrAddr, err)
 	}
 	ip := net.ParseIP(host)
 	if host == "localhost" || ip != nil && ip.IsLoopback() || opts.AllowRemote {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/sealift/sealift/policy"
 
 	"github.com/sealift/sealift/sandbox/internal/account"
 	"github.com/sealift/sealift/sandbox/internal/bucket"
@@ -51,7 +52,7 @@ func serve(ctx context.Context, opts Options, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := makeBuckets(store); err != nil {
+	if err := makeBuckets(store, documents, opts.TLS); err != nil {
 		return err
 	}
 	issuer := oidc.New(filepath.Join(dir, "issuer.pem"))
@@ -97,23 +98,16 @@ func endpoint(opts Options, bound string) string {
 	return "http://" + bound
 }
 
-// makeBuckets makes the buckets that are not there yet.
-func makeBuckets(store *gateway.Store) error {
-	for _, name := range []string{mainBucket, trailBucket} {
-		if err := store.MakeBucket(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // announce writes the profiles and tells whoever waits.
 func announce(opts Options, acct *account.Account, dir, endpoint, ca string) error {
-	userKey, userSecret := keyOf(acct.User(uploader))
+	n := names(opts.TLS)
+	userKey, userSecret := keyOf(acct.User(n.User))
 	adminKey, adminSecret := keyOf(acct.User(admin))
 	set := profile.Set{
 		Endpoint: endpoint, Region: acct.Region(), CAFile: ca, Default: uploadProfile,
-		Profiles: profiles(userKey, userSecret, adminKey, adminSecret),
+		Profiles: append(roleProfiles(n),
+			profile.Profile{Name: baseProfile, AccessKeyID: userKey, SecretAccessKey: userSecret},
+			profile.Profile{Name: admin, AccessKeyID: adminKey, SecretAccessKey: adminSecret}),
 	}
 	files, err := set.Write(dir)
 	if err != nil {
@@ -124,34 +118,30 @@ func announce(opts Options, acct *account.Account, dir, endpoint, ca string) err
 	}
 	return opts.OnReady(Ready{
 		Type: "sandbox", Endpoint: endpoint, Region: acct.Region(), Account: acct.ID(),
-		User: uploader, AccessKeyID: userKey, SecretAccessKey: userSecret,
+		User: n.User, AccessKeyID: userKey, SecretAccessKey: userSecret,
 		Profile: uploadProfile, ConfigFile: files.Config, CredentialsFile: files.Credentials,
-		RoleARN: roleARN(uploadRole), ReaderRoleARN: roleARN(readerRole),
+		RoleARN: n.UploadRoleARN(), ReaderRoleARN: n.ReaderRoleARN(),
 		AdminAccessKeyID: adminKey, AdminSecretAccessKey: adminSecret,
-		Bucket: mainBucket, TrailBucket: trailBucket,
-		TrailARN: fmt.Sprintf("arn:aws:cloudtrail:%s:%s:trail/%s", region, accountID, trailName),
-		TopicARN: fmt.Sprintf("arn:aws:sns:%s:%s:%s", region, accountID, topicName),
-		CAFile:   ca, PID: os.Getpid(),
+		Bucket: n.Bucket, TrailBucket: n.TrailBucket, TrailARN: n.TrailARN(), TopicARN: n.TopicARN(),
+		CAFile: ca, PID: os.Getpid(),
 		Env: set.Env(files), EnvFile: files.Env,
 	})
 }
 
-// Names of the profiles.
+// Names of the profiles, beside admin's own.
 const (
 	uploadProfile  = "uploader-profile"
 	baseProfile    = "uploader-base"
 	readerProfile  = "reader-profile"
 	monitorProfile = "monitor-profile"
-	adminProfile   = "sandbox-admin"
 )
 
-func profiles(userKey, userSecret, adminKey, adminSecret string) []profile.Profile {
+// roleProfiles are those that assume a role with the user's keys.
+func roleProfiles(n policy.Names) []profile.Profile {
 	return []profile.Profile{
-		{Name: baseProfile, AccessKeyID: userKey, SecretAccessKey: userSecret},
-		{Name: uploadProfile, RoleARN: roleARN(uploadRole), Source: baseProfile, SessionName: sessionName()},
-		{Name: readerProfile, RoleARN: roleARN(readerRole), Source: baseProfile, SessionName: sessionName()},
-		{Name: monitorProfile, RoleARN: roleARN(monitorRole), Source: baseProfile, SessionName: sessionName()},
-		{Name: adminProfile, AccessKeyID: adminKey, SecretAccessKey: adminSecret},
+		{Name: uploadProfile, RoleARN: n.UploadRoleARN(), Source: baseProfile, SessionName: sessionName()},
+		{Name: readerProfile, RoleARN: n.ReaderRoleARN(), Source: baseProfile, SessionName: sessionName()},
+		{Name: monitorProfile, RoleARN: n.MonitorRoleARN(), Source: baseProfile, SessionName: sessionName()},
 	}
 }
 

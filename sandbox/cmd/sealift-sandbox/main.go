@@ -2,90 +2,9 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"flag"
-	"fmt"
-	"io"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
-	"github.com/sealift/sealift/sandbox"
+	"github.com/sealift/sealift/sandbox/internal/command"
 )
 
-// Exit codes, as in sealift.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
-)
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
-
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	opts, asJSON, err := parse(args, stdout, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		fmt.Fprintf(stderr, "sealift-sandbox: %v\n", err)
-		return exitUsage
-	}
-	opts.OnReady = func(r sandbox.Ready) error {
-		if asJSON {
-			return json.NewEncoder(stdout).Encode(r)
-		}
-		return announce(stdout, r)
-	}
-	err = sandbox.Run(ctx, opts)
-	switch {
-	case errors.Is(err, sandbox.ErrRemote):
-		fmt.Fprintf(stderr, "sealift-sandbox: %v; others could reach it, say --allow-remote if they may\n", err)
-		return exitUsage
-	case errors.Is(err, syscall.EADDRINUSE):
-		fmt.Fprintf(stderr, "sealift-sandbox: %v; choose another with --addr, or --addr 127.0.0.1:0 for a free one\n", err)
-		return exitFailed
-	case err != nil:
-		fmt.Fprintf(stderr, "sealift-sandbox: %v\n", err)
-		return exitFailed
-	}
-	return exitOK
-}
-
-func parse(args []string, stdout, stderr io.Writer) (opts sandbox.Options, asJSON bool, err error) {
-	flags := flag.NewFlagSet("sealift-sandbox", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() { fmt.Fprint(stdout, help()) }
-	flags.StringVar(&opts.Addr, "addr", sandbox.DefaultAddr, "")
-	flags.StringVar(&opts.Dir, "dir", "", "")
-	flags.BoolVar(&opts.TLS, "tls", false, "")
-	flags.BoolVar(&asJSON, "json", false, "")
-	flags.BoolVar(&opts.AllowRemote, "allow-remote", false, "")
-	flags.DurationVar(&opts.MinSession, "min-session", 15*time.Minute, "")
-	flags.IntVar(&opts.PackedLimit, "packed-limit", 0, "")
-	flags.StringVar(&opts.MFACode, "mfa-code", "", "")
-	if err := flags.Parse(args); err != nil {
-		return opts, asJSON, err
-	}
-	if flags.NArg() > 0 {
-		return opts, asJSON, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
-	}
-	return opts, asJSON, nil
-}
-
-// announce prints shell that can be evaluated; what people read is comments.
-func announce(w io.Writer, r sandbox.Ready) error {
-	_, err := fmt.Fprintf(w, `# Sealift sandbox at %s, account %s, region %s. Ctrl-C stops it.
-# In another terminal:  . %s
-%s# Then:  sealift upload FILE s3://%s/
-`, r.Endpoint, r.Account, r.Region, r.EnvFile, r.Env, r.Bucket)
-	return err
-}
+func main() { os.Exit(command.Main(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -37,7 +37,7 @@ func Open(dir string) (*Documents, error) {
 		return nil, fmt.Errorf("open bucket documents: %w", err)
 	}
 	d := &Documents{dir: dir, texts: map[string]map[string]string{}, policy: map[string]*iameval.Document{}}
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	files, err := fs.Glob(os.DirFS(dir), "*.json")
 	if err != nil {
 		return nil, fmt.Errorf("open bucket documents: %w", err)
 	}
@@ -50,7 +50,7 @@ func Open(dir string) (*Documents, error) {
 }
 
 func (d *Documents) load(file string) error {
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(filepath.Join(d.dir, file))
 	if err != nil {
 		return fmt.Errorf("read bucket documents: %w", err)
 	}
@@ -58,7 +58,7 @@ func (d *Documents) load(file string) error {
 	if err := json.Unmarshal(text, &docs); err != nil {
 		return fmt.Errorf("read bucket documents %s: %w", file, err)
 	}
-	bucket := strings.TrimSuffix(filepath.Base(file), ".json")
+	bucket := strings.TrimSuffix(file, ".json")
 	d.texts[bucket] = docs
 	return d.parsePolicy(bucket, docs[Policy])
 }

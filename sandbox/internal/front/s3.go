@@ -55,7 +55,7 @@ func (f *Front) serveS3(c fiber.Ctx, q *request, who *account.Caller) error {
 
 // authorize decides every permission the call needs.
 func (f *Front) authorize(k *call) *awserr.Error {
-	for _, p := range k.op.Needs {
+	for _, p := range append(k.op.Needs, f.keyNeeds(k)...) {
 		if v := f.decide(k, p); !v.Allowed {
 			return denied(k.caller, p, v)
 		}
@@ -104,12 +104,7 @@ func signatureContext(q *request, f *Front) map[string][]string {
 
 // pass lets the engine answer and mends what AWS would answer otherwise.
 func (f *Front) pass(c fiber.Ctx, k *call) error {
-	gateway.Attach(c, gateway.Asked{
-		Caller:       k.caller.ARN,
-		Encryption:   k.header("x-amz-server-side-encryption"),
-		KMSKey:       k.header("x-amz-server-side-encryption-aws-kms-key-id"),
-		StorageClass: k.header("x-amz-storage-class"),
-	})
+	gateway.Attach(c, k.asked())
 	if err := c.Next(); err != nil {
 		return err
 	}

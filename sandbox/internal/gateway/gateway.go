@@ -55,6 +55,9 @@ func Open(cfg Config) (*Store, error) {
 			return nil, fmt.Errorf("make storage: %w", err)
 		}
 	}
+	if err := repair(data); err != nil {
+		return nil, err
+	}
 	storer, sidecar, err := metadata(cfg.Dir, data)
 	if err != nil {
 		return nil, err

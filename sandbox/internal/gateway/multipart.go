@@ -19,7 +19,7 @@ import (
 
 // CreateMultipartUpload also remembers who opened the upload and how.
 func (s *Store) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
-	k := s.keep(ctx, *in.Bucket)
+	k := s.keep(*in.Bucket, asked(ctx))
 	in.Metadata = k.into(in.Metadata)
 	out, err := s.Posix.CreateMultipartUpload(ctx, in)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Store) CreateMultipartUpload(ctx context.Context, in s3response.CreateM
 	err = s.uploads.Add(&upload.Upload{
 		ID: out.UploadId, Bucket: *in.Bucket, Key: *in.Key,
 		Initiator: asked(ctx).Caller, Started: time.Now().UTC(),
-		Encryption: k.Encryption, KMSKey: k.KMSKey, StorageClass: k.StorageClass,
+		Encryption: k.Algorithm, KMSKey: k.KMSKey, StorageClass: k.StorageClass,
 	})
 	if err != nil {
 		return out, err
@@ -43,9 +43,7 @@ func (s *Store) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.Upl
 	if err != nil {
 		return out, err
 	}
-	if u, ok := s.uploads.Find(*in.Bucket, *in.Key, aws.ToString(in.UploadId)); ok {
-		keeping{Encryption: u.Encryption, KMSKey: u.KMSKey}.tell(ctx)
-	}
+	s.EncryptionOfUpload(*in.Bucket, *in.Key, aws.ToString(in.UploadId)).tell(ctx)
 	return out, nil
 }
 
@@ -65,10 +63,10 @@ func (s *Store) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMult
 	}
 	u.Lock()
 	defer u.Unlock()
-	k := keeping{Encryption: u.Encryption, KMSKey: u.KMSKey}
+	e := Encryption{u.Encryption, u.KMSKey}
 	parts := digest(in.MultipartUpload)
 	if u.Answer != nil {
-		return repeat(ctx, u, k, parts)
+		return repeat(ctx, u, e, parts)
 	}
 	result, version, err := s.Posix.CompleteMultipartUpload(ctx, in)
 	if err != nil {
@@ -81,11 +79,11 @@ func (s *Store) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMult
 	if err := s.uploads.Add(u); err != nil {
 		return result, version, err
 	}
-	k.tell(ctx)
+	e.tell(ctx)
 	return result, version, nil
 }
 
-func repeat(ctx context.Context, u *upload.Upload, k keeping, parts string) (s3response.CompleteMultipartUploadResult, string, error) {
+func repeat(ctx context.Context, u *upload.Upload, e Encryption, parts string) (s3response.CompleteMultipartUploadResult, string, error) {
 	if parts != u.Parts {
 		return s3response.CompleteMultipartUploadResult{}, "", s3err.GetNoSuchUploadErr(u.ID)
 	}
@@ -93,7 +91,7 @@ func repeat(ctx context.Context, u *upload.Upload, k keeping, parts string) (s3r
 	if err := json.Unmarshal(u.Answer, &first); err != nil {
 		return first.Result, "", fmt.Errorf("repeat answer of upload %s: %w", u.ID, err)
 	}
-	k.tell(ctx)
+	e.tell(ctx)
 	return first.Result, first.Version, nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/gofiber/fiber/v3"
-	"github.com/valyala/fasthttp"
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/backend/posix"
@@ -35,8 +34,7 @@ var _ backend.Backend = (*Store)(nil)
 // storage.
 type Asked struct {
 	Caller       string // ARN
-	Encryption   string // x-amz-server-side-encryption
-	KMSKey       string
+	Encryption   Encryption
 	StorageClass string
 }
 
@@ -50,71 +48,6 @@ func asked(ctx context.Context) Asked {
 	return a
 }
 
-// A keeping is what is remembered with an object. It travels as one entry of
-// the object's own metadata, so that it follows versions, copies and restarts.
-type keeping struct {
-	Encryption   string `json:"e,omitempty"`
-	KMSKey       string `json:"k,omitempty"`
-	StorageClass string `json:"s,omitempty"`
-}
-
-const keepingKey = "sealift-sandbox-keeping"
-
-// keep decides what is remembered of an object being written.
-func (s *Store) keep(ctx context.Context, bucket string) keeping {
-	a := asked(ctx)
-	k := keeping{a.Encryption, a.KMSKey, a.StorageClass}
-	if k.Encryption == "" {
-		k.Encryption, k.KMSKey = s.documents.DefaultEncryption(bucket)
-	}
-	if k.Encryption == "aws:kms" && k.KMSKey == "" {
-		k.KMSKey = fmt.Sprintf("arn:aws:kms:%s:%s:alias/aws/s3", s.account.Region(), s.account.ID())
-	}
-	return k
-}
-
-func (k keeping) into(metadata map[string]string) map[string]string {
-	text, err := json.Marshal(k)
-	if err != nil {
-		return metadata // strings always marshal
-	}
-	if metadata == nil {
-		metadata = map[string]string{}
-	}
-	metadata[keepingKey] = string(text)
-	return metadata
-}
-
-// takeKeeping takes what is remembered out of an object's metadata.
-func takeKeeping(metadata map[string]string) keeping {
-	k := keeping{Encryption: "AES256"}
-	if text, ok := metadata[keepingKey]; ok {
-		delete(metadata, keepingKey)
-		_ = json.Unmarshal([]byte(text), &k) // only keep writes it
-	}
-	return k
-}
-
-// tell puts the encryption into the answer's headers.
-func (k keeping) tell(ctx context.Context) {
-	rc, ok := ctx.(*fasthttp.RequestCtx)
-	if !ok {
-		return
-	}
-	rc.Response.Header.Set("x-amz-server-side-encryption", k.Encryption)
-	if k.KMSKey != "" {
-		rc.Response.Header.Set("x-amz-server-side-encryption-aws-kms-key-id", k.KMSKey)
-	}
-}
-
-// class is the storage class as S3 tells it: the standard one goes unsaid.
-func (k keeping) class() types.StorageClass {
-	if k.StorageClass == string(types.StorageClassStandard) {
-		return ""
-	}
-	return types.StorageClass(k.StorageClass)
-}
-
 // CreateBucket also gives the bucket the documents S3 gives a new one.
 func (s *Store) CreateBucket(ctx context.Context, in *s3.CreateBucketInput, acl []byte) error {
 	if in.CreateBucketConfiguration == nil {
@@ -126,25 +59,25 @@ func (s *Store) CreateBucket(ctx context.Context, in *s3.CreateBucketInput, acl 
 	return s.documents.Put(*in.Bucket, bucket.PublicAccessBlock, bucket.DefaultPublicAccessBlock)
 }
 
-// MakeBucket makes a bucket as the sandbox starts: versioned, ACLs off. It is
-// no error if there is one.
-func (s *Store) MakeBucket(name string) error {
-	acl, err := json.Marshal(auth.ACL{Owner: s.account.ID()})
-	if err != nil {
-		return fmt.Errorf("make bucket %s: %w", name, err)
-	}
+// MakeBucket makes a bucket as the sandbox starts: versioned, ACLs off. It
+// says whether it did; there may be one already.
+func (s *Store) MakeBucket(name string) (made bool, err error) {
 	ctx := context.Background()
 	if s.HasBucket(ctx, name) {
-		return nil
+		return false, nil
+	}
+	acl, err := json.Marshal(auth.ACL{Owner: s.account.ID()})
+	if err != nil {
+		return false, fmt.Errorf("make bucket %s: %w", name, err)
 	}
 	in := &s3.CreateBucketInput{Bucket: &name, ObjectOwnership: types.ObjectOwnershipBucketOwnerEnforced}
 	if err := s.CreateBucket(ctx, in, acl); err != nil {
-		return fmt.Errorf("make bucket %s: %w", name, err)
+		return false, fmt.Errorf("make bucket %s: %w", name, err)
 	}
 	if err := s.PutBucketVersioning(ctx, name, types.BucketVersioningStatusEnabled); err != nil {
-		return fmt.Errorf("make bucket %s: %w", name, err)
+		return false, fmt.Errorf("make bucket %s: %w", name, err)
 	}
-	return nil
+	return true, nil
 }
 
 // HasBucket says whether there is such a bucket.
@@ -163,7 +96,7 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 
 // PutObject also remembers encryption and storage class.
 func (s *Store) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
-	k := s.keep(ctx, *in.Bucket)
+	k := s.keep(*in.Bucket, asked(ctx))
 	in.Metadata = k.into(in.Metadata)
 	out, err := s.Posix.PutObject(ctx, in)
 	if err == nil {
@@ -175,7 +108,7 @@ func (s *Store) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3
 // CopyObject also remembers encryption and storage class, unless the copy
 // keeps its source's metadata.
 func (s *Store) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (s3response.CopyObjectOutput, error) {
-	k := s.keep(ctx, *in.Bucket)
+	k := s.keep(*in.Bucket, asked(ctx))
 	if in.MetadataDirective == types.MetadataDirectiveReplace {
 		in.Metadata = k.into(in.Metadata)
 	}

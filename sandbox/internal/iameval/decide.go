@@ -165,7 +165,7 @@ func requestContext(r Request) policy.RequestContext {
 		for i, v := range list {
 			escaped[i] = literal(v)
 		}
-		values[key] = escaped
+		values[key], values[alias(key)] = escaped, escaped
 	}
 	resource := r.Resource
 	if resource != "*" {

@@ -1,6 +1,7 @@
 package iameval
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -34,19 +35,17 @@ func (e escaper) exact(s string) string { return e.rewrite(s, literalStar, liter
 func (e escaper) rewrite(s, star, question string) string {
 	var b strings.Builder
 	for len(s) > 0 {
-		if e.variables {
-			if to, rest, ok := cutEscape(s); ok {
-				b.WriteString(to)
-				s = rest
-				continue
-			}
+		if to, rest, ok := cutDollar(s); ok && e.variables {
+			b.WriteString(to)
+			s = rest
+			continue
 		}
 		switch {
 		case s[0] == '*':
 			b.WriteString(star)
 		case s[0] == '?':
 			b.WriteString(question)
-		case s[0] == '$' && !(e.variables && strings.HasPrefix(s, "${")):
+		case s[0] == '$':
 			b.WriteString(literalDollar)
 		default:
 			b.WriteByte(s[0])
@@ -56,16 +55,32 @@ func (e escaper) rewrite(s, star, question string) string {
 	return b.String()
 }
 
-// cutEscape takes one of the three escapes off the front of s.
-func cutEscape(s string) (to, rest string, ok bool) {
-	for _, esc := range [...]struct{ from, to string }{
-		{"${*}", literalStar}, {"${?}", literalQuestion}, {"${$}", literalDollar},
-	} {
-		if rest, ok := strings.CutPrefix(s, esc.from); ok {
-			return esc.to, rest, true
-		}
+// cutDollar takes an escape or a variable off the front of s and gives what
+// stands for it.
+func cutDollar(s string) (to, rest string, ok bool) {
+	name, rest, ok := strings.Cut(s, "}")
+	if name, ok = strings.CutPrefix(name, "${"); !ok {
+		return "", s, false
 	}
-	return "", s, false
+	switch name {
+	case "*":
+		return literalStar, rest, true
+	case "?":
+		return literalQuestion, rest, true
+	case "$":
+		return literalDollar, rest, true
+	}
+	return "${" + alias(name) + "}", rest, true
+}
+
+// alias is a condition key as a variable may name it: the evaluator does not
+// take a / there, nor all that can stand in a tag's key.
+func alias(key string) string {
+	family, member, ok := strings.Cut(key, "/")
+	if !ok {
+		return key
+	}
+	return family + "." + hex.EncodeToString([]byte(strings.ToLower(member)))
 }
 
 // condition rewrites the values of a Condition block: as patterns under the

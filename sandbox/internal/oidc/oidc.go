@@ -28,9 +28,13 @@ import (
 	"github.com/sealift/sealift/sandbox/internal/sts"
 )
 
-// Issuer is the name tokens carry. It is no address: nobody needs to reach
-// it, because the sandbox checks its own tokens.
-const Issuer = "https://token.sandbox.internal"
+// Issuer is the name tokens carry, Host the same as ARNs and condition keys
+// write it. It is no address: nobody needs to reach it, because the sandbox
+// checks its own tokens.
+const (
+	Issuer = "https://" + Host
+	Host   = "token.sandbox.internal"
+)
 
 const keyID = "sandbox"
 
