@@ -20,9 +20,9 @@ type teller struct {
 	log      *slog.Logger
 	quiet    bool
 
-	mu       sync.Mutex
-	sessions int
-	told     map[string]bool // keys whose failure has been printed as JSON
+	mu    sync.Mutex
+	keyID string          // of the session in use
+	told  map[string]bool // keys whose failure has been printed as JSON
 }
 
 // newTeller begins to tell. Close it before the command's last words.
@@ -126,12 +126,13 @@ type sessionLine struct {
 	Expires   *time.Time `json:"expires"`
 }
 
-// session hears of every session received; the first is no renewal.
+// session hears of every session received, of some twice; the first is no
+// renewal.
 func (t *teller) session(id session.Identity) {
 	t.progress.Session(id.Expires)
 	t.mu.Lock()
-	t.sessions++
-	renewal := t.sessions > 1
+	renewal := t.keyID != "" && t.keyID != id.KeyID
+	t.keyID = id.KeyID
 	t.mu.Unlock()
 	if !renewal || t.json == nil {
 		return
