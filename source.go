@@ -8,7 +8,7 @@ import (
 )
 
 // A Source is the local bytes of one transfer. Make one with File or ReaderAt.
-type Source struct{ *source.Source }
+type Source struct{ of *source.Source }
 
 // File is a source that reads f, a regular file, by position; its offset is
 // neither used nor moved. The file is fingerprinted around every part, and an

@@ -91,7 +91,7 @@ func (u *Uploader) Upload(ctx context.Context, source Source, object Object) (*r
 }
 
 func (u *Uploader) enter(source Source, object Object) error {
-	if source.Source == nil {
+	if source.of == nil {
 		return fmt.Errorf("%w: no source", ErrInvalid)
 	}
 	if err := object.Check(); err != nil {
@@ -114,7 +114,7 @@ func (u *Uploader) transfer(source Source, object Object) *engine.Transfer {
 	}
 	metadata[transferMetadata] = id
 	t := &engine.Transfer{
-		ID: id, Source: source.Source,
+		ID: id, Source: source.of,
 		Object: s3wire.Object{
 			Bucket: object.Bucket, Key: object.Key, ContentType: object.ContentType, CacheControl: object.CacheControl,
 			Metadata: metadata, Tags: maps.Clone(object.Tags), StorageClass: object.StorageClass,

@@ -1,0 +1,41 @@
+# Sealift: `make demo` shows it, `make test` tests it, `make help` lists the rest.
+export CGO_ENABLED = 0
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+SIZE ?= 3072
+FUZZTIME ?= 20s
+
+.PHONY: help build demo test race lint fuzz bench check
+
+help:    ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+
+build:   ## both programs, into bin/
+	@go build -trimpath -o bin/ ./cmd/sealift
+	@cd sandbox && go build -trimpath -o ../bin/ ./cmd/sealift-sandbox
+
+demo: build ## the whole story on a local AWS; FILE=big.iso for a file of your own
+	@bin/sealift demo $(if $(FILE),"$(FILE)")
+
+test:    ## every test of both modules
+	go test ./...
+	cd sandbox && go test ./...
+
+race:    ## the same with the race detector; wants a C compiler
+	CGO_ENABLED=1 go test -race ./...
+	cd sandbox && CGO_ENABLED=1 go test -race ./...
+
+lint:    ## formatting, vet, staticcheck, known vulnerabilities
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt: run gofmt -w on these"; exit 1; }
+	go vet ./... && cd sandbox && go vet ./...
+	go run $(STATICCHECK) ./... && cd sandbox && go run $(STATICCHECK) ./...
+	@.ci/vulnerabilities $(GOVULNCHECK)
+
+fuzz:    ## every fuzz target for FUZZTIME each
+	@.ci/fuzz $(FUZZTIME)
+
+bench:   ## SIZE MiB over TLS to the sandbox: time and peak memory of the client
+	@SEALIFT_BENCH_MIB=$(SIZE) go test ./cmd/sealift -run '^TestUploadStaysSmall$$' -count=1 -v | grep -v '^=== '
+
+check: lint test race ## what CI runs
+	@.ci/cross
