@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -235,4 +235,6 @@ func eventually(t testing.TB, what string, done func() bool) {
 // temp is a folder below the test's own, with a name that needs quoting.
 func temp(t testing.TB) string { return filepath.Join(t.TempDir(), "sand box") }
 
-func key(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+type stsInput = sts.AssumeRoleInput
+
+type v4Request = v4.PresignedHTTPRequest

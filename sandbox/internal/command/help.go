@@ -71,8 +71,8 @@ What it cannot do:
     transfer acceleration, Glacier, requester pays, ACLs
   - public buckets and unsigned requests; browser forms (POST object)
   - SAML, GetFederationToken, PolicyArns
-  - keys are file paths: a and a/b cannot both exist, x//y is x/y, keys with
-    . or .. segments and segments over 255 bytes are refused
+  - keys are file paths: a and a/b cannot both exist; keys with empty, . or ..
+    segments (x//y) and segments over 255 bytes are refused
   - s3:ExistingObjectTag conditions; storage class in listings
   - AWS's times: throttling, delays, eventual anything
 `, defaultAddr)
