@@ -11,8 +11,8 @@ help:    ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
 
 build:   ## both programs, into bin/
-	@go build -trimpath -o bin/ ./cmd/sealift
-	@cd sandbox && go build -trimpath -o ../bin/ ./cmd/sealift-sandbox
+	@go build -o bin/ ./cmd/sealift
+	@cd sandbox && go build -o ../bin/ ./cmd/sealift-sandbox
 
 demo: build ## the whole story on a local AWS; FILE=big.iso for a file of your own
 	@bin/sealift demo $(if $(FILE),"$(FILE)")
@@ -35,7 +35,7 @@ fuzz:    ## every fuzz target for FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)
 
 bench:   ## SIZE MiB over TLS to the sandbox: time and peak memory of the client
-	@SEALIFT_BENCH_MIB=$(SIZE) go test ./cmd/sealift -run '^TestUploadStaysSmall$$' -count=1 -v | grep -v '^=== '
+	@SEALIFT_BENCH_MIB=$(SIZE) go test ./bench -run '^TestUploadStaysSmall$$' -count=1 -v
 
 check: lint test race ## what CI runs
 	@.ci/cross

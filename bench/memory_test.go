@@ -1,0 +1,79 @@
+//go:build linux
+
+package bench
+
+import (
+	"bufio"
+	"crypto/rand"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sealift/sealift/internal/sandboxtest"
+)
+
+// maxResident is the most memory that the client may hold, whatever the size
+// of the file, in bytes.
+const maxResident = 48 << 20
+
+// TestUploadStaysSmall uploads a file of SEALIFT_BENCH_MIB over TLS to the
+// sandbox and holds the client's peak resident memory against maxResident.
+func TestUploadStaysSmall(t *testing.T) {
+	mib := int64(256)
+	if s := os.Getenv("SEALIFT_BENCH_MIB"); s != "" {
+		var err error
+		if mib, err = strconv.ParseInt(s, 10, 32); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	program := build(t, dir)
+	source := randomFile(t, filepath.Join(dir, "source"), mib<<20)
+	sandbox := sandboxtest.Start(t, "--tls")
+	cmd := exec.CommandContext(t.Context(), program, "upload", "--quiet", "--state-dir", filepath.Join(dir, "state"), source, "s3://"+sandbox.Bucket+"/source")
+	cmd.Env = sandbox.Env("")
+	begun := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("upload: %v\n%s", err, out)
+	}
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	resident := usage.Maxrss << 10 // Linux counts in KiB
+	t.Logf("%d MiB over TLS with SHA-256: %.1f s wall, %.1f s CPU, peak RSS %.1f MiB", mib, time.Since(begun).Seconds(),
+		(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), float64(resident)/(1<<20))
+	if resident > maxResident {
+		t.Errorf("peak RSS is %d bytes, at most %d", resident, maxResident)
+	}
+}
+
+func build(t *testing.T, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "sealift")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/sealift")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return program
+}
+
+func randomFile(t *testing.T, path string, size int64) string {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if _, err := io.CopyN(w, rand.Reader, size); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
