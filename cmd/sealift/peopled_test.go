@@ -45,7 +45,7 @@ func peopled(t *testing.T) *sandboxtest.Sandbox {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return sandboxtest.Start(t, "--dir", dir)
+	return sandboxtest.Start(t, "--dir", dir, "--mfa-code", "123456")
 }
 
 // variant is a role like another, with its own name and other trust.

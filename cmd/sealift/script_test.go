@@ -70,11 +70,16 @@ func surround(t *testing.T, e *testscript.Env, sandbox *sandboxtest.Sandbox) err
 func random(ts *testscript.TestScript, _ bool, args []string) {
 	size, err := strconv.Atoi(args[1])
 	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytesLike(args[0], size), 0o600))
+}
+
+// bytesLike are random bytes, the same for each name.
+func bytesLike(name string, size int) []byte {
 	var seed [32]byte
-	copy(seed[:], args[0])
+	copy(seed[:], name)
 	data := make([]byte, size)
 	_, _ = rand.NewChaCha8(seed).Read(data)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+	return data
 }
 
 // await FILE waits until it is there.

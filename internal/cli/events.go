@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,7 +14,8 @@ import (
 
 // A teller tells of a run as it goes: to the eye, as JSON lines, to the log.
 type teller struct {
-	Streams  // talk goes above what moves
+	Streams           // talk goes above what moves
+	under    *Streams // as the command got them
 	run      string
 	json     *jsonLines
 	progress ui.Progress
@@ -31,7 +33,7 @@ func newTeller(s *Streams, o Output, run string, all sendings, log *slog.Logger)
 	for _, one := range all {
 		bytes += one.size
 	}
-	t := &teller{Streams: *s, run: run, log: log, quiet: o.Quiet, told: map[string]bool{}}
+	t := &teller{Streams: *s, under: s, run: run, log: log, quiet: o.Quiet, told: map[string]bool{}}
 	t.progress = o.progress(s, len(all), bytes)
 	t.Streams.Err = t.progress
 	if o.JSON {
@@ -99,9 +101,34 @@ func (t *teller) event(e sealift.Event) {
 		t.told[e.Key] = true
 		t.mu.Unlock()
 	}
+	t.record(e)
 	if e.Type == "waiting" {
 		t.note("S3 is out of reach or busy, trying again in %v: %v", e.Wait.Round(time.Second/10), e.Err)
 	}
+}
+
+// record logs what marks a transfer's life.
+func (t *teller) record(e sealift.Event) {
+	level := slog.LevelInfo
+	switch e.Type {
+	case "progress", "retried": // the library logs requests that are sent again
+		return
+	case "waiting":
+		level = slog.LevelWarn
+	case "failed":
+		level = slog.LevelError
+	}
+	facts := []slog.Attr{slog.String("run", e.Run), slog.String("transfer", e.Transfer), slog.String("bucket", e.Bucket), slog.String("key", e.Key)}
+	if e.Size > 0 {
+		facts = append(facts, slog.Int64("bytes", e.Size))
+	}
+	if e.RequestID != "" {
+		facts = append(facts, slog.String("request_id", e.RequestID))
+	}
+	if e.Err != nil {
+		facts = append(facts, slog.Any("err", e.Err))
+	}
+	t.log.LogAttrs(context.Background(), level, "transfer "+e.Type, facts...)
 }
 
 // failure prints the JSON line of a transfer that failed before the library

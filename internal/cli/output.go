@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"github.com/sealift/sealift/internal/redact"
 	"github.com/sealift/sealift/internal/ui"
@@ -68,7 +69,9 @@ func (o Output) progress(s *Streams, transfers int, bytes int64) ui.Progress {
 	options := ui.Options{Out: s.Err, Hidden: o.JSON || o.Quiet || o.NoProgress,
 		Transfers: transfers, Bytes: bytes, Colour: colour, ASCII: ascii}
 	if f, ok := terminal(s.Err); ok && live {
-		options.Terminal = f
+		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
+			options.Terminal = f
+		}
 	}
 	return ui.New(options)
 }

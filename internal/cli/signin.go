@@ -134,6 +134,6 @@ func (i *Identity) askMFA(tell *teller) func(context.Context, string) (string, e
 			given = ""
 			return code, nil
 		}
-		return tell.Ask(ctx, "MFA code of "+serial)
+		return tell.under.Ask(ctx, "MFA code of "+serial)
 	}
 }

@@ -31,7 +31,7 @@ type Progress interface {
 // Options say where and how to show.
 type Options struct {
 	Out       io.Writer
-	Terminal  *os.File // where Out is a live terminal; nil = plain lines
+	Terminal  *os.File // where Out is a live terminal that tells its size; nil = plain lines
 	Hidden    bool     // show nothing, pass talk on
 	Transfers int      // how many there will be; a total is shown from two on
 	Bytes     int64    // of all of them

@@ -1,0 +1,131 @@
+//go:build unix
+
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/sealift/sealift/internal/sandboxtest"
+)
+
+// openUploads counts what is left open in the sandbox's bucket.
+func openUploads(t *testing.T, sandbox *sandboxtest.Sandbox) int {
+	t.Helper()
+	client := s3.NewFromConfig(sandbox.AdminConfig(t), func(o *s3.Options) { o.UsePathStyle = true })
+	got, err := client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &sandbox.Bucket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(got.Uploads)
+}
+
+// exits waits for a command that a signal ends.
+func exits(t *testing.T, cmd *exec.Cmd) int {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		_ = cmd.Process.Kill()
+		<-done
+		t.Fatal("it does not end")
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+// The first signal aborts the upload, on a context that is not the cancelled
+// one: nothing is left in S3.
+func TestInterruptionAbortsTheUpload(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		proxy := newBetween(t, sandbox, true)
+		dir := t.TempDir()
+		randomFile(t, dir, "big.iso", 40<<20)
+		cmd, out := proxy.sealift(t, sandbox, dir, "upload", "big.iso", "s3://"+sandbox.Bucket+"/")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-proxy.reached
+		if openUploads(t, sandbox) != 1 {
+			t.Errorf("%v: there is no upload to abort", signal)
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if code := exits(t, cmd); code != 130 {
+			t.Errorf("%v: exit code %d, want 130\n%s", signal, code, out)
+		}
+		if !strings.Contains(out.String(), "0 of 1 stored; what was begun has been aborted") {
+			t.Errorf("%v: it says\n%s", signal, out)
+		}
+		if n := openUploads(t, sandbox); n != 0 {
+			t.Errorf("%v: %d uploads are left open", signal, n)
+		}
+	}
+}
+
+// Whoever signals twice does not wait for S3.
+func TestSecondInterruptionLeavesAtOnce(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	proxy := newBetween(t, sandbox, true)
+	dir := t.TempDir()
+	randomFile(t, dir, "big.iso", 40<<20)
+	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "big.iso", "s3://"+sandbox.Bucket+"/")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-proxy.reached
+	suspended(t, sandbox) // so that the abort gets no answer
+	for range 2 {
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+	began := time.Now()
+	if code := exits(t, cmd); code != 130 || time.Since(began) > 3*time.Second {
+		t.Errorf("exit code %d after %v\n%s", code, time.Since(began), out)
+	}
+}
+
+// suspended stops the sandbox until the test ends.
+func suspended(t *testing.T, sandbox *sandboxtest.Sandbox) {
+	t.Helper()
+	if err := syscall.Kill(sandbox.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(sandbox.PID, syscall.SIGCONT) })
+}
+
+// A demo that is interrupted takes its sandbox and its folder along.
+func TestInterruptedDemoLeavesNothing(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	proxy := newBetween(t, sandbox, false)
+	for _, after := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond} {
+		dir := t.TempDir()
+		cmd, out := proxy.sealift(t, sandbox, dir, "demo")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(after)
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		if code := exits(t, cmd); code != 130 && after > 100*time.Millisecond {
+			t.Errorf("after %v: exit code %d\n%s", after, code, out)
+		}
+		if left := namesIn(t, dir+"/tmp"); len(left) > 0 {
+			t.Errorf("after %v: left behind %v", after, left)
+		}
+		if children := childrenOf(t, dir); len(children) > 0 {
+			t.Errorf("after %v: still running %v", after, children)
+		}
+	}
+}
