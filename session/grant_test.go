@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -218,6 +219,36 @@ func TestErrorsWithoutAnAnswer(t *testing.T) {
 		_, err := open(t, session.Config{STS: &clock{fail: func(int) error { return c.err }}}, session.Grant{}).Retrieve(t.Context())
 		if err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("got %v, want %v", err, c.want)
+		}
+	}
+}
+
+// answerer is an STS of another time.
+type answerer struct{ now func() time.Time }
+
+func (a answerer) Do(*http.Request) (*http.Response, error) {
+	text := fmt.Sprintf(`<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>A</AccessKeyId>
+<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`,
+		a.now().Add(time.Hour).UTC().Format(time.RFC3339))
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(text)),
+		Header: http.Header{"Date": {a.now().UTC().Format(http.TimeFormat)}, "Content-Type": {"text/xml"}}}, nil
+}
+
+// A clock that is wrong by hours must not make a session look over, nor last.
+func TestWrongLocalClock(t *testing.T) {
+	for _, wrong := range []time.Duration{-3 * time.Hour, 0, 3 * time.Hour} {
+		server := answerer{func() time.Time { return time.Now().Add(wrong) }}
+		api := sts.New(sts.Options{Region: "us-east-1", HTTPClient: server, Credentials: aws.CredentialsProviderFunc(
+			func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s"}, nil
+			})})
+		s := open(t, session.Config{STS: api}, session.Grant{})
+		creds, err := s.Retrieve(t.Context())
+		if left := time.Until(creds.Expires); err != nil || (left-time.Hour).Abs() > time.Minute {
+			t.Errorf("clock wrong by %v: %v left, %v", wrong, left, err)
+		}
+		if id, _ := s.Identity(""); id.Expires.Sub(server.now().Add(time.Hour)).Abs() > time.Minute {
+			t.Errorf("clock wrong by %v: receipts say %v", wrong, id.Expires)
 		}
 	}
 }

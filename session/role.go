@@ -117,8 +117,9 @@ func (r *role) byToken(ctx context.Context, text *string) (answer, error) {
 }
 
 // received makes credentials of an answer. What is left of them is reckoned
-// from the server's own clock where it told the time: the local one may be
-// wrong by more than a session lasts.
+// from the server's own clock where the two disagree by more than a minute: the
+// local one may be wrong by more than a session lasts, and the server tells the
+// time in whole seconds.
 func (r *role) received(a answer, narrowed *policy.Narrowed) (*credential, error) {
 	c := a.credentials
 	if c == nil || aws.ToString(c.AccessKeyId) == "" || aws.ToString(c.SecretAccessKey) == "" ||
@@ -127,7 +128,7 @@ func (r *role) received(a answer, narrowed *policy.Narrowed) (*credential, error
 	}
 	now := time.Now()
 	server, ok := middleware.GetServerTime(a.metadata)
-	if !ok || server.IsZero() {
+	if !ok || server.Sub(now).Abs() < time.Minute {
 		server = now
 	}
 	lasts := c.Expiration.Sub(server)

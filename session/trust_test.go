@@ -152,25 +152,25 @@ func TestRealPackingLimit(t *testing.T) {
 	}
 }
 
-// Real sessions of two seconds, used for seven: no request may meet an
-// expired one.
+// Real sessions of four seconds, used for ten: no request may meet an expired
+// one.
 func TestShortSessionsAreRenewedInTime(t *testing.T) {
 	sb := sandboxtest.Start(t, "--min-session", "1s")
 	s, err := session.New(session.Config{STS: sts.NewFromConfig(sb.UserConfig(t))}, session.Grant{RoleARN: sb.RoleARN, Name: "sealift-01K",
-		Duration: 2 * time.Second, Policy: narrowTo(t, policy.Want{Bucket: sb.Bucket, Keys: []string{"k"}})})
+		Duration: 4 * time.Second, Policy: narrowTo(t, policy.Want{Bucket: sb.Bucket, Keys: []string{"k"}})})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := sb.UserConfig(t)
 	c.Credentials = s
 	key := "k"
-	for start := time.Now(); time.Since(start) < 7*time.Second; time.Sleep(50 * time.Millisecond) {
+	for start := time.Now(); time.Since(start) < 10*time.Second; time.Sleep(50 * time.Millisecond) {
 		if _, err := client(c).PutObject(t.Context(), &s3.PutObjectInput{Bucket: &sb.Bucket, Key: &key, Body: body()}); err != nil {
 			t.Fatalf("after %v: %v", time.Since(start), err)
 		}
 	}
-	if n := len(s.History()); n < 4 || n > 12 {
-		t.Errorf("%d sessions in seven seconds", n)
+	if n := len(s.History()); n < 3 || n > 12 {
+		t.Errorf("%d sessions in ten seconds", n)
 	}
 }
 
@@ -183,11 +183,11 @@ func TestExpiredSessionIsRenewedOnceTold(t *testing.T) {
 		}
 		return s
 	}
-	old, err := mint(time.Second).Retrieve(t.Context())
+	old, err := mint(2 * time.Second).Retrieve(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1500 * time.Millisecond)
+	time.Sleep(2500 * time.Millisecond)
 	// the expired one as base credentials is told apart from wrong ones
 	chained, err := session.New(session.Config{STS: sts.NewFromConfig(sb.Config(t, old.AccessKeyID, old.SecretAccessKey, old.SessionToken))},
 		session.Grant{RoleARN: sb.RoleARN, Name: "sealift-01K"})
