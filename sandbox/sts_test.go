@@ -225,7 +225,7 @@ func TestIssuerDescribesItself(t *testing.T) {
 // own words.
 func TestExpiredSessions(t *testing.T) {
 	b := start(t, "--min-session", "1s")
-	session := b.assume(func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(1) })
+	session := b.assume(func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(3) })
 	if _, err := put(t.Context(), b.s3(session), b.Bucket, "early", []byte("x")); err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,8 @@ type Config struct {
 	// object; nil = nobody is.
 	Audit  s3log.AuditLogger
 	Events s3event.S3EventSender
+
+	sidecar bool // as if files had no extended attributes, for tests
 }
 
 // Open prepares the storage, without serving it.
@@ -58,7 +60,7 @@ func Open(cfg Config) (*Store, error) {
 	if err := repair(data); err != nil {
 		return nil, err
 	}
-	storer, sidecar, err := metadata(cfg.Dir, data)
+	storer, sidecar, err := metadata(cfg, data)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +82,12 @@ func Open(cfg Config) (*Store, error) {
 
 // metadata keeps what the engine knows of objects in extended attributes, or
 // in a folder beside the data where the file system has none.
-func metadata(dir, data string) (storer meta.MetadataStorer, sidecar string, err error) {
+func metadata(cfg Config, data string) (storer meta.MetadataStorer, sidecar string, err error) {
 	xattr := meta.XattrMeta{}
-	if xattr.Test(data) == nil {
+	if xattr.Test(data) == nil && !cfg.sidecar {
 		return xattr, "", nil
 	}
-	sidecar = filepath.Join(dir, "metadata")
+	sidecar = filepath.Join(cfg.Dir, "metadata")
 	if err := os.MkdirAll(sidecar, 0o700); err != nil {
 		return nil, "", fmt.Errorf("make storage: %w", err)
 	}

@@ -75,18 +75,15 @@ func canonicalValue(r Request, name string) string {
 	return strings.Join(values, ",")
 }
 
-// canonicalPath escapes the path once for S3 and twice for all other
-// services.
+// canonicalPath is the path as sent, for all services but S3 escaped once
+// more. What a client signed is what it sent: decoding and encoding again
+// would lose which slashes of a key were escaped.
 func (s Signature) canonicalPath(raw string) string {
-	plain, err := url.PathUnescape(raw)
-	if err != nil {
-		plain = raw
+	raw = cmp.Or(raw, "/")
+	if s.Service == "s3" {
+		return raw
 	}
-	path := escape(plain, true)
-	if s.Service != "s3" {
-		path = escape(path, true)
-	}
-	return cmp.Or(path, "/")
+	return escape(raw, true)
 }
 
 // canonicalQuery escapes and sorts all parameters but the signature itself.
