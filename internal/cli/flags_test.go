@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+func TestPairsAreReadAsTheAWSCLIDoes(t *testing.T) {
+	for _, c := range []struct {
+		parse func(string) (map[string]string, error)
+		text  string
+		want  map[string]string // nil = refused
+	}{
+		{commaPairs, "a=1", map[string]string{"a": "1"}},
+		{commaPairs, "A=1,b=2", map[string]string{"a": "1", "b": "2"}},
+		{commaPairs, "note=hello, world,b=", map[string]string{"note": "hello, world", "b": ""}},
+		{commaPairs, "a=b=c", map[string]string{"a": "b=c"}},
+		{commaPairs, "a", nil},
+		{commaPairs, "=a", nil},
+		{commaPairs, "a=1,A=2", nil},
+		{queryPairs, "a=1&b=x%20y%26z", map[string]string{"a": "1", "b": "x y&z"}},
+		{queryPairs, "a=1&a=2", nil},
+		{queryPairs, "%zz", nil},
+		{onePair, "a=1,b=2", map[string]string{"a": "1,b=2"}},
+		{onePair, "a", nil},
+	} {
+		got, err := c.parse(c.text)
+		if (err != nil) != (c.want == nil) || !maps.Equal(got, c.want) {
+			t.Errorf("%q: got %v, %v, want %v", c.text, got, err, c.want)
+		}
+	}
+	p := pairs{parse: onePair}
+	if p.Set("a=1") != nil || p.Set("b=2") != nil || p.Set("a=3") == nil || p.String() != "a=1,b=2" {
+		t.Errorf("repeated: %v", p.of)
+	}
+}
+
+func TestSizesAndNumbers(t *testing.T) {
+	for text, want := range map[string]size{"auto": 0, "8MiB": 8 << 20, "16MB": 16e6, "5242880": 5 << 20, "5 GiB": 5 << 30} {
+		var s size
+		if err := s.Set(text); err != nil || s != want {
+			t.Errorf("%s: got %d, %v", text, s, err)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "8MiBs", "1e30", "NaN"} {
+		if new(size).Set(text) == nil {
+			t.Errorf("size %q is taken", text)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "1001", "x", "1.5"} {
+		if new(number).Set(text) == nil {
+			t.Errorf("number %q is taken", text)
+		}
+	}
+}
+
+// Every flag has a meaning, starts without a capital and ends without a stop.
+func TestFlagsAreExplainedAlike(t *testing.T) {
+	for _, cmd := range (App{}).root(&Streams{}).Commands() {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			_, usage := pflag.UnquoteUsage(f)
+			if usage == "" || strings.HasSuffix(usage, ".") {
+				t.Errorf("%s --%s: %q", cmd.Name(), f.Name, usage)
+			}
+		})
+		if cmd.Example == "" && cmd.Name() != "help" {
+			t.Errorf("%s has no example", cmd.Name())
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"a", "", 1}, {"part-sise", "part-size", 1}, {"region", "regoin", 2}, {"abc", "xyz", 3}} {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("%q to %q: got %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+// No text makes reading pairs panic, and what is read can be read again.
+func FuzzPairs(f *testing.F) {
+	for _, s := range []string{"a=1,b=2", "=", ",", "a=,=b", "%=&", "a=1&b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		_, _ = onePair(text)
+		_, _ = queryPairs(text)
+		got, err := commaPairs(text)
+		for name := range got {
+			if err == nil && name == "" {
+				t.Errorf("%q has an empty name", text)
+			}
+		}
+	})
+}
