@@ -133,10 +133,13 @@ func Load(ctx context.Context, o Options) (*Identity, error) {
 	if err := id.fill(o, f, l); err != nil {
 		return nil, err
 	}
-	if id.How == Held {
-		return id, id.judge(ctx, o.AllowLongLivedKeys)
+	if id.How != Held {
+		return id, nil
 	}
-	return id, nil
+	if o.SourceIdentity != "" || len(o.Tags) > 0 {
+		return nil, fmt.Errorf("load profile %s: %w: source identity or tags without a role", l.name, session.ErrGrant)
+	}
+	return id, id.judge(ctx, o.AllowLongLivedKeys)
 }
 
 // fill makes the grant of what was found and asked.

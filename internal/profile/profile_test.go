@@ -306,6 +306,17 @@ func TestTemporaryKeysWithoutARoleAreHeld(t *testing.T) {
 	}
 }
 
+// What an auditor asked for must not be dropped in silence.
+func TestSourceIdentityWithoutARoleIsAnError(t *testing.T) {
+	quiet(t, "", "[tmp]\naws_access_key_id = ASIATMP\naws_secret_access_key = s\naws_session_token = t\n")
+	for _, o := range []profile.Options{{SourceIdentity: "ada"}, {Tags: map[string]string{"a": "b"}}} {
+		o.Profile = "tmp"
+		if _, err := profile.Load(t.Context(), o); !errors.Is(err, session.ErrGrant) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestNoCredentialsAtAll(t *testing.T) {
 	quiet(t, "", "")
 	if _, err := profile.Load(t.Context(), profile.Options{}); !errors.Is(err, profile.ErrNoCredentials) {
