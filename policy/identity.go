@@ -10,8 +10,8 @@ import (
 // the user in their trust policies, which within one account is enough.
 //
 // Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-// ("add the user as a principal directly in the role's trust policy";
-// recalled, not read again).
+// ("Add the user as a principal directly in the role's trust policy"; read
+// 2026-11-24 in the SDK's text of it).
 func (n Names) UserPolicy() Document {
 	return document(allow("AssumeUploadRole", Strings{n.UploadRoleARN()},
 		"sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"))
