@@ -57,6 +57,9 @@ func (c *Credentials) Run(ctx context.Context, s *Streams) error {
 	}
 	defer closeLog() // appended to, line by line
 	c.Quiet = true
+	if c.Narrow == "auto" {
+		c.Narrow = "require" // what is not narrowed is not what was asked for
+	}
 	who, err := c.signIn(ctx, newTeller(s, c.Output, newRun(), nil, log), want)
 	if err != nil {
 		return err

@@ -152,7 +152,6 @@ func (d *demonstration) upload(ctx context.Context, s *Streams) error {
 	if err != nil {
 		return err
 	}
-	defer all.close() // read only
 	log, closeLog, err := d.output.logger(s)
 	if err != nil {
 		return err

@@ -130,7 +130,7 @@ func remedies() []remedy {
 		{as(profile.ErrEndpoint), codeUsage, "use https, or --allow-plain-http where the network is your own"},
 		{as(profile.ErrFiles), codeUsage, "correct the file: docs.aws.amazon.com/sdkref describes it"},
 		{as(profile.ErrLongLivedKeys), codeDenied, "name the role to assume with --role-arn, or as role_arn in the profile\n--allow-long-lived-keys uses them as they are"},
-		{as(errUnnarrowed), codeDenied, "name the role to assume with --role-arn, or give --narrow auto to go on without"},
+		{as(errUnnarrowed), codeDenied, "name the role to assume with --role-arn, or give --narrow off to go on without"},
 		{as(session.ErrGrant), codeUsage, ""},
 		{as(session.ErrDuration), codeUsage, "give a --session-duration from 15m to the role's maximum; where a role assumes another the maximum is 1h"},
 		{as(session.ErrPolicyTooLarge), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or fewer files at once"},

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -68,6 +70,26 @@ func TestFlagsAreExplainedAlike(t *testing.T) {
 		})
 		if cmd.Example == "" && cmd.Name() != "help" {
 			t.Errorf("%s has no example", cmd.Name())
+		}
+	}
+}
+
+// JSON on a terminal hides nothing, and stays the same JSON.
+func TestJSONIsSafeOnATerminal(t *testing.T) {
+	for _, want := range []string{"plain", "Übergröße 写真 🚀", "\u009b31m", "gpj.\u202eexe", "\U000e0041", "\u2028", "\x1b[2J\x7f", `"quoted" \ back`} {
+		text, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		safe := plain(text)
+		for _, r := range string(safe) {
+			if !strconv.IsPrint(r) {
+				t.Errorf("%q holds %U", safe, r)
+			}
+		}
+		var got string
+		if err := json.Unmarshal(safe, &got); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", safe, got, err, want)
 		}
 	}
 }

@@ -1,14 +1,18 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -102,10 +106,33 @@ func (j *jsonLines) print(line any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err == nil {
-		_, err = j.out.Write(append(text, '\n'))
+		_, err = j.out.Write(append(plain(text), '\n'))
 	}
 	j.err = errors.Join(j.err, err)
 }
+
+// plain writes what does not print, or deceives the eye, as JSON's \u escapes:
+// the same JSON, safe on a terminal. encoding/json has escaped all below U+0020.
+func plain(text []byte) []byte {
+	if utf8.Valid(text) && !bytes.ContainsFunc(text, hidden) {
+		return text
+	}
+	var out []byte
+	for _, r := range string(text) {
+		switch {
+		case !hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+func hidden(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }
 
 // A summary is the last line of --json.
 type summary struct {

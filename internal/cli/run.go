@@ -45,7 +45,6 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer all.close() // read only
 	if err := u.check(to.bucket, all); err != nil {
 		return err
 	}
@@ -113,7 +112,7 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	got, err := up.Upload(ctx, sealift.File(one.file), r.upload.object(bucket, one))
+	got, err := r.upload.one(ctx, up, bucket, one)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = context.Cause(ctx)
 	}
@@ -127,6 +126,20 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 	r.bytes += got.Object.Size
 	r.receipts = append(r.receipts, got)
 	return r.result(got)
+}
+
+// one opens a source and uploads it.
+func (u *Upload) one(ctx context.Context, up *sealift.Uploader, bucket string, one sending) (*receipt.Receipt, error) {
+	f, _, err := open(one.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // read only
+	object := u.object(bucket, one.key)
+	if object.ContentType == "" {
+		object.ContentType = contentType(one.key, f)
+	}
+	return up.Upload(ctx, sealift.File(f), object)
 }
 
 // result keeps a receipt and prints what the run is for. In the worst case the
@@ -159,7 +172,7 @@ func (r *run) printReceipt(got *receipt.Receipt) error {
 	if err != nil {
 		return err
 	}
-	return r.printResult(string(text))
+	return r.printResult(string(plain(text)))
 }
 
 // conclude tells how each transfer that failed did, and returns the error that
@@ -170,7 +183,7 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 			continue
 		}
 		if !errors.Is(errs[i], errReceipt) {
-			r.failure(one, r.upload.object(bucket, one), errs[i])
+			r.failure(one, r.upload.object(bucket, one.key), errs[i])
 		}
 		s.complain(at(one, errs[i]))
 	}

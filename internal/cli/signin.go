@@ -52,6 +52,10 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 	granted, _ := who.session.Identity("")
 	tell.session(granted)
 	who.reader, err = i.readAs(ctx, options)
+	if err != nil && exitCode(err) != codeUsage {
+		tell.Say("warning: going on without a reader: %v", err)
+		err = nil
+	}
 	return who, err
 }
 

@@ -15,15 +15,14 @@ import (
 type sending struct {
 	path string // as the user gave it
 	key  string
-	file *os.File
-	size int64 // when it was opened
+	size int64 // bytes, when it was looked at
 }
 
 // A sendings is what one run sends.
 type sendings []sending
 
-// gather opens the sources and gives each its key. Nothing is left open when
-// it returns an error.
+// gather looks at the sources and gives each its key. They are opened again
+// when their turn comes: there may be more than a process can hold open.
 func gather(paths []string, to destination) (sendings, error) {
 	if len(paths) > 1 && !to.folder() {
 		return nil, fmt.Errorf("%w: %s", errSlash, address(to.bucket, to.key))
@@ -31,16 +30,17 @@ func gather(paths []string, to destination) (sendings, error) {
 	var all sendings
 	taken := map[string]string{}
 	for _, path := range paths {
-		s, err := open(path)
+		f, size, err := open(path)
 		if err != nil {
-			return nil, errors.Join(err, all.close())
+			return nil, err
 		}
-		s.key = to.keyFor(path)
-		all = append(all, s)
-		if first, twice := taken[s.key]; twice {
-			return nil, errors.Join(fmt.Errorf("%w: %s and %s are both %s", errSameKey, first, path, address(to.bucket, s.key)), all.close())
+		_ = f.Close() // read only
+		key := to.keyFor(path)
+		if first, twice := taken[key]; twice {
+			return nil, fmt.Errorf("%w: %s and %s are both %s", errSameKey, first, path, address(to.bucket, key))
 		}
-		taken[s.key] = path
+		taken[key] = path
+		all = append(all, sending{path, key, size})
 	}
 	return all, nil
 }
@@ -48,22 +48,22 @@ func gather(paths []string, to destination) (sendings, error) {
 // open opens a regular file. It is opened without waiting for a writer and
 // checked afterwards, so that neither a FIFO nor a swapped name can hang or
 // deceive.
-func open(path string) (sending, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
+func open(path string) (f *os.File, size int64, err error) {
+	f, err = os.OpenFile(path, os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
-			return sending{}, fmt.Errorf("%s %w", path, kindFault(info.Mode()))
+			return nil, 0, fmt.Errorf("%s %w", path, kindFault(info.Mode()))
 		}
-		return sending{}, err
+		return nil, 0, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s %w", path, kindFault(info.Mode()))
 	}
 	if err != nil {
-		return sending{}, errors.Join(err, f.Close())
+		return nil, 0, errors.Join(err, f.Close())
 	}
-	return sending{path: path, file: f, size: info.Size()}, nil
+	return f, info.Size(), nil
 }
 
 func kindFault(mode fs.FileMode) error {
@@ -71,15 +71,6 @@ func kindFault(mode fs.FileMode) error {
 		return errFolder
 	}
 	return errNotRegular
-}
-
-// close closes every source.
-func (all sendings) close() error {
-	var errs []error
-	for _, s := range all {
-		errs = append(errs, s.file.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // keys are the keys of all sources.
@@ -91,14 +82,14 @@ func (all sendings) keys() []string {
 	return keys
 }
 
-// contentType is what the name's extension says the source is, else what its
+// contentType is what the key's extension says the source is, else what its
 // first bytes look like.
-func (s sending) contentType() string {
-	if byName := mime.TypeByExtension(strings.ToLower(filepath.Ext(s.key))); byName != "" {
+func contentType(key string, f *os.File) string {
+	if byName := mime.TypeByExtension(strings.ToLower(filepath.Ext(key))); byName != "" {
 		return byName
 	}
 	head := make([]byte, 512)
-	n, _ := s.file.ReadAt(head, 0)
+	n, _ := f.ReadAt(head, 0)
 	if n == 0 {
 		return "application/octet-stream"
 	}

@@ -40,18 +40,15 @@ func (o *Storage) bindSending(f *pflag.FlagSet) {
 	oneOf(f, &o.SourceHash, "source-hash", "sha256 reads the source a second time, just behind the senders; strict after the last part was read (default sha256)", "sha256", "strict", "none")
 }
 
-// object is where and how one source is stored.
-func (o Storage) object(bucket string, s sending) sealift.Object {
+// object is where and how a key is stored.
+func (o Storage) object(bucket, key string) sealift.Object {
 	options := sealift.Options{
 		PartSize: int64(o.PartSize), IfExists: o.IfExists, SourceHash: o.SourceHash,
 		ContentType: o.ContentType, CacheControl: o.CacheControl, Metadata: o.Metadata.of, Tags: o.Tagging.of,
 		StorageClass: o.StorageClass, Encryption: o.SSE, KMSKeyID: o.KMSKeyID, ExpectedBucketOwner: o.ExpectedOwner,
 	}
-	if options.ContentType == "" {
-		options.ContentType = s.contentType()
-	}
 	if o.KMSKeyID != "" && o.SSE == "" {
 		options.Encryption = "aws:kms"
 	}
-	return sealift.Object{Bucket: bucket, Key: s.key, Options: options}
+	return sealift.Object{Bucket: bucket, Key: key, Options: options}
 }

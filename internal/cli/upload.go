@@ -86,7 +86,7 @@ func (u *Upload) check(bucket string, all sendings) error {
 		if _, err := plan.For(one.size, int64(u.PartSize)); err != nil {
 			return at(one, err)
 		}
-		if err := u.object(bucket, one).Check(); err != nil {
+		if err := u.object(bucket, one.key).Check(); err != nil {
 			return at(one, err)
 		}
 	}
