@@ -1,3 +1,4 @@
 // Package house holds the tests of the repository's own rules: which package
-// may import which, and which names are exported. It has no code.
+// may import which, which names are exported, and that documents say what the
+// code does. It has no code.
 package house
