@@ -56,6 +56,9 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 		return err
 	}
 	r.teller = newTeller(s, u.Output, r.id, all, log)
+	if s.oneScreen() {
+		r.Out = r.progress // results too go above what moves
+	}
 	return errors.Join(r.begin(ctx, s, to, all), closeLog())
 }
 

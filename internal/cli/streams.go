@@ -47,6 +47,13 @@ func terminal(w any) (*os.File, bool) {
 	return f, ok && term.IsTerminal(int(f.Fd()))
 }
 
+// oneScreen tells whether results and talk are both on a terminal.
+func (s *Streams) oneScreen() bool {
+	_, out := terminal(s.Out)
+	_, err := terminal(s.Err)
+	return out && err
+}
+
 // Ask prompts for one line on the terminal. Without one it is errNoTerminal.
 func (s *Streams) Ask(ctx context.Context, prompt string) (string, error) {
 	_, in := terminal(s.In)

@@ -133,8 +133,9 @@ func (b *bars) Write(p []byte) (int, error) {
 	closed := b.closed
 	b.mu.Unlock()
 	if !closed {
-		if n, err := b.mpb.Write(p); err == nil {
-			return n, nil
+		// A typed ^C has moved the cursor, which mpb does not know.
+		if _, err := b.mpb.Write(append([]byte("\r"), p...)); err == nil {
+			return len(p), nil
 		}
 	}
 	return b.out.Write(p)
