@@ -27,6 +27,7 @@ type between struct {
 	reached chan struct{} // closed when a part has come in after the first
 	once    sync.Once
 	hold    bool
+	delay   time.Duration // of every part
 	parts   int
 
 	mu      sync.Mutex
@@ -54,6 +55,9 @@ func newBetween(t *testing.T, sandbox *sandboxtest.Sandbox, hold bool) *between 
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
 			return
+		}
+		if r.URL.Query().Has("partNumber") {
+			time.Sleep(b.delay)
 		}
 		proxy.ServeHTTP(w, r)
 	}))

@@ -84,7 +84,7 @@ func (i *Identity) narrowed(tell *teller, id *profile.Identity, want policy.Want
 		if mode == "require" {
 			return nil, nil, fmt.Errorf("%w: there is no role to assume", errUnnarrowed)
 		}
-		tell.note("the credentials are used as they are, not narrowed: there is no role to assume")
+		tell.Say("warning: the credentials are used as they are, not narrowed: there is no role to assume")
 		return nil, nil, nil
 	}
 	want.Partition = partition(id.RoleARN)
@@ -95,7 +95,7 @@ func (i *Identity) narrowed(tell *teller, id *profile.Identity, want policy.Want
 	case narrowed == nil:
 		tell.note("the session is not narrowed: it may do whatever its role may")
 	case narrowed.Kind == policy.KindPrefix && mode != "prefix" && len(want.Keys) > 0:
-		tell.note("the keys do not fit in a session policy: the session is narrowed to %s", address(want.Bucket, want.Prefix))
+		tell.Say("warning: the keys do not fit in a session policy: the session is narrowed to %s", address(want.Bucket, want.Prefix))
 	}
 	return narrowed, wider, nil
 }

@@ -30,6 +30,9 @@ func gather(paths []string, to destination) (sendings, error) {
 	var all sendings
 	taken := map[string]string{}
 	for _, path := range paths {
+		if path == "-" {
+			return nil, &usageError{"standard input cannot be uploaded yet", "write it to a file first; one that is called - is ./-"}
+		}
 		f, size, err := open(path)
 		if err != nil {
 			return nil, err
