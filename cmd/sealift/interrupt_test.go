@@ -3,7 +3,9 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,6 +104,35 @@ func suspended(t *testing.T, sandbox *sandboxtest.Sandbox) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Kill(sandbox.PID, syscall.SIGCONT) })
+}
+
+// Whoever stops reading the results stops nothing else: what was begun is
+// stored, receipts are kept, and the command says that it could not print.
+func TestABrokenPipeEndsNoUpload(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	proxy := newBetween(t, sandbox, false)
+	for _, args := range [][]string{{"upload"}, {"upload", "--json"}} {
+		dir := t.TempDir()
+		for _, name := range []string{"a", "b", "c"} {
+			randomFile(t, dir, name, 100)
+		}
+		cmd, out := proxy.sealift(t, sandbox, dir, append(args, "a", "b", "c", "s3://"+sandbox.Bucket+"/"+filepath.Base(dir)+"/"+args[len(args)-1]+"/")...)
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Close()
+		cmd.Stdout = write
+		_ = cmd.Run() // its code says it
+		write.Close()
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(out.String(), "result could not be printed") {
+			t.Errorf("%v: exit code %d\n%s", args, code, out)
+		}
+		kept, err := filepath.Glob(filepath.Join(dir, "state", "sealift", "receipts", "*", "*.json"))
+		if err != nil || len(kept) != 3 {
+			t.Errorf("%v: %d receipts are kept, want 3: %v", args, len(kept), err)
+		}
+	}
 }
 
 // A demo that is interrupted takes its sandbox and its folder along.

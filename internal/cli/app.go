@@ -76,6 +76,9 @@ func (a App) root(s *Streams) *cobra.Command {
 		(&Completion{}).command(s),
 		(&Man{}).command(s),
 	)
+	for _, cmd := range root.Commands() {
+		completeChoices(cmd)
+	}
 	root.SetHelpFunc(showHelp)
 	root.SetHelpCommand(helpCommand())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.settle(s, cmd) }

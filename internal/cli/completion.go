@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Completion is `sealift completion`.
@@ -22,6 +23,15 @@ func (c *Completion) command(s *Streams) *cobra.Command {
 		Annotations: map[string]string{unsettled: "true"},
 		RunE:        func(cmd *cobra.Command, args []string) error { return c.Run(cmd.Root(), s.Out, args) },
 	}
+}
+
+// completeChoices lets shells offer the words of flags that take one of them.
+func completeChoices(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if words, ok := f.Value.(choice); ok {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(words.from, cobra.ShellCompDirectiveNoFileComp)) // it exists
+		}
+	})
 }
 
 // Run prints the script for the shell that args name.

@@ -38,6 +38,7 @@ var (
 	errNoTerminal   = errors.New("no terminal to ask on")
 	errUnnarrowed   = errors.New("session would not be narrowed")
 	errReceipt      = errors.New("receipt could not be kept")
+	errOutput       = errors.New("result could not be printed")
 	errNoSandbox    = errors.New("sealift-sandbox is not there")
 	errDemoUnproven = errors.New("demo did not hold")
 )
@@ -118,6 +119,7 @@ func remedies() []remedy {
 		{as(errNoTerminal), codeUsage, "give the MFA code with --mfa-code"},
 
 		{as(errReceipt), codeFailed, "the object is stored and its receipt is on standard output: keep that; --state-dir or --receipt say where receipts go"},
+		{as(errOutput), codeFailed, "the object is stored, and its receipt is kept where --receipt or --state-dir say"},
 		{as(sealift.ErrExists), codeFailed, "choose another key, or replace it with --if-exists overwrite"},
 		{coded("NoSuchBucket"), codeFailed, "check the bucket's name, --region and the account; sealift creates no buckets"},
 		{coded("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"), codeFailed, "the bucket is in another region: give it with --region"},

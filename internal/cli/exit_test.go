@@ -21,7 +21,7 @@ import (
 func TestEveryErrorHasItsExitCode(t *testing.T) {
 	coded := func(code string) error { return &sealift.Error{Code: code, Err: errors.New(code)} }
 	for code, errs := range map[int][]error{
-		codeFailed: {errors.New("anything"), sealift.ErrExists, coded("NoSuchBucket"), errReceipt, errNoSandbox, errDemoUnproven},
+		codeFailed: {errors.New("anything"), sealift.ErrExists, coded("NoSuchBucket"), errReceipt, errOutput, errNoSandbox, errDemoUnproven},
 		codeUsage: {usagef("x"), &config.LockedError{}, &config.ValueError{}, &config.FileError{}, errURL, errSlash, errSameKey, errFolder,
 			errNotRegular, s3wire.ErrPlainHTTP, s3wire.ErrEndpoint, plan.ErrPartSize, plan.ErrTooMany, policy.ErrTooWide, errNoTerminal,
 			session.ErrGrant, session.ErrDuration, session.ErrPolicyTooLarge, session.ErrMFANeeded, profile.ErrNoProfile,

@@ -29,7 +29,7 @@ func (m *Man) command(s *Streams) *cobra.Command {
 // Run prints the page of the program or of one command, or writes all.
 func (m *Man) Run(root *cobra.Command, s *Streams, args []string) error {
 	root.DisableAutoGenTag = true
-	header := &doc.GenManHeader{Section: "1", Source: "sealift " + sealift.Version, Manual: "Sealift", Date: new(time.Time)}
+	header := &doc.GenManHeader{Section: "1", Source: "sealift " + sealift.Version, Manual: "Sealift", Date: dated()}
 	if m.Dir != "" {
 		if len(args) > 0 {
 			return &usageError{"--dir writes the pages of all commands", "leave out " + args[0]}
@@ -44,4 +44,15 @@ func (m *Man) Run(root *cobra.Command, s *Streams, args []string) error {
 		return unknownCommand(root, strings.Join(args, " "))
 	}
 	return doc.GenMan(about, header, s.Out)
+}
+
+// dated is when the revision was made that this was built from, so that pages
+// are the same whenever they are written; nil, which is today, where that is
+// not known.
+func dated() *time.Time {
+	at, err := time.Parse(time.RFC3339, builtFrom().Time)
+	if err != nil {
+		return nil
+	}
+	return &at
 }

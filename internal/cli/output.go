@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -108,7 +107,9 @@ func (j *jsonLines) print(line any) {
 	if err == nil {
 		_, err = j.out.Write(append(plain(text), '\n'))
 	}
-	j.err = errors.Join(j.err, err)
+	if err != nil && j.err == nil {
+		j.err = fmt.Errorf("%w: %w", errOutput, err)
+	}
 }
 
 // plain writes what does not print, or deceives the eye, as JSON's \u escapes:
@@ -164,6 +165,8 @@ func result(object, path string) string {
 // printResult writes a result line; an error of standard output is the
 // command's.
 func (s *Streams) printResult(text string) error {
-	_, err := fmt.Fprintln(s.Out, text)
-	return err
+	if _, err := fmt.Fprintln(s.Out, text); err != nil {
+		return fmt.Errorf("%w: %w", errOutput, err)
+	}
+	return nil
 }

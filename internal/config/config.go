@@ -12,6 +12,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -131,7 +132,11 @@ func (s setting) set(f *pflag.Flag) error {
 		return &ValueError{s.from, fmt.Errorf("%s takes one value", f.Name)}
 	}
 	for _, text := range s.text {
-		if err := f.Value.Set(text); err != nil {
+		err := f.Value.Set(text)
+		if err != nil && f.Value.Type() == "bool" {
+			err = errors.New("give true or false")
+		}
+		if err != nil {
 			return &ValueError{s.from, fmt.Errorf("%s %q: %w", f.Name, text, err)}
 		}
 	}

@@ -173,6 +173,10 @@ func TestFaultsNameFileAndLine(t *testing.T) {
 	if bad, ok := errors.AsType[*config.ValueError](err); !ok || !strings.HasSuffix(bad.From, "line 2") {
 		t.Errorf("got %v", err)
 	}
+	err = layers(t, map[string]string{"SEALIFT_QUIET": "maybe"}, "", "").Apply(flags(&v))
+	if err == nil || err.Error() != `SEALIFT_QUIET: quiet "maybe": give true or false` {
+		t.Errorf("got %v", err)
+	}
 	err = layers(t, map[string]string{"SEALIFT_PART_COUNT": "x"}, "", "").Apply(flags(&v))
 	if bad, ok := errors.AsType[*config.ValueError](err); !ok || bad.From != "SEALIFT_PART_COUNT" {
 		t.Errorf("got %v", err)
