@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,14 +39,42 @@ func (s *Store) CreateMultipartUpload(ctx context.Context, in s3response.CreateM
 	return out, nil
 }
 
-// UploadPart also tells the encryption of the upload.
+// UploadPart also tells the encryption of the upload. A part that arrives when
+// its upload has ended meanwhile leaves nothing behind: the engine would make
+// a folder for it anew.
 func (s *Store) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
+	id := aws.ToString(in.UploadId)
+	u, ok := s.uploads.Find(*in.Bucket, *in.Key, id)
+	if !ok {
+		return nil, s3err.GetNoSuchUploadErr(id)
+	}
 	out, err := s.Posix.UploadPart(ctx, in)
+	u.Lock()
+	defer u.Unlock()
+	if u.Ended() {
+		_ = s.sweep(ctx, u) // mostly there is nothing
+		return nil, s3err.GetNoSuchUploadErr(id)
+	}
 	if err != nil {
 		return out, err
 	}
-	s.EncryptionOfUpload(*in.Bucket, *in.Key, aws.ToString(in.UploadId)).tell(ctx)
+	s.EncryptionOfUpload(*in.Bucket, *in.Key, id).tell(ctx)
 	return out, nil
+}
+
+// sweeps is how often the engine is asked to remove an upload's folder, into
+// which a part may just be written.
+const sweeps = 5
+
+// sweep removes what the engine holds of an upload.
+func (s *Store) sweep(ctx context.Context, u *upload.Upload) (err error) {
+	for range sweeps {
+		err = s.Posix.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.Bucket, Key: &u.Key, UploadId: &u.ID})
+		if !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+	}
+	return err
 }
 
 // A completed is the first answer to Complete.
@@ -106,10 +136,21 @@ func digest(m *types.CompletedMultipartUpload) string {
 
 // AbortMultipartUpload also forgets the upload.
 func (s *Store) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput) error {
-	if err := s.Posix.AbortMultipartUpload(ctx, in); err != nil {
+	id := aws.ToString(in.UploadId)
+	u, ok := s.uploads.Find(*in.Bucket, *in.Key, id)
+	if !ok {
+		return s3err.GetNoSuchUploadErr(id)
+	}
+	u.Lock()
+	defer u.Unlock()
+	if u.Ended() {
+		return s3err.GetNoSuchUploadErr(id)
+	}
+	if err := s.sweep(ctx, u); err != nil {
 		return err
 	}
-	return s.uploads.Drop(aws.ToString(in.UploadId))
+	u.Abort()
+	return s.uploads.Drop(id)
 }
 
 // ListMultipartUploads also tells who opened each upload.

@@ -32,10 +32,18 @@ type Upload struct {
 	Answer       json.RawMessage `json:",omitempty"` // first answer of Complete
 	Parts        string          `json:",omitempty"` // digest of the parts it was completed with
 
-	once sync.Mutex // held while it is being completed
+	once    sync.Mutex // held while it is being ended
+	aborted bool
 }
 
-// Lock lets one Complete of the upload through at a time.
+// Ended tells whether the upload takes no more parts. Ask between Lock and
+// Unlock.
+func (u *Upload) Ended() bool { return u.aborted || u.Answer != nil }
+
+// Abort ends the upload. Call it between Lock and Unlock.
+func (u *Upload) Abort() { u.aborted = true }
+
+// Lock lets one Complete or Abort of the upload through at a time.
 func (u *Upload) Lock() { u.once.Lock() }
 
 // Unlock ends what Lock began.
@@ -87,6 +95,8 @@ func (us *Uploads) Find(bucket, key, id string) (*Upload, bool) {
 // Add remembers an upload, or what has become of it. The strings in u may be
 // fiber's, which are overwritten by the connection's next request.
 func (us *Uploads) Add(u *Upload) error {
+	us.mu.Lock()
+	defer us.mu.Unlock()
 	for _, s := range []*string{&u.ID, &u.Bucket, &u.Key, &u.Initiator, &u.Encryption, &u.KMSKey, &u.StorageClass} {
 		*s = strings.Clone(*s)
 	}
@@ -94,8 +104,6 @@ func (us *Uploads) Add(u *Upload) error {
 	if err != nil {
 		return fmt.Errorf("remember upload %s: %w", u.ID, err)
 	}
-	us.mu.Lock()
-	defer us.mu.Unlock()
 	us.byID[u.ID] = u
 	next := us.file(u.ID) + ".next"
 	if err := os.WriteFile(next, text, 0o600); err != nil {
