@@ -131,23 +131,23 @@ func (f *fixture) lose(t *testing.T, c loss, reader bool, want error) {
 // be reported as stored unless it is what the file holds.
 func TestChangedSourceIsNeverStored(t *testing.T) {
 	f := start(t)
-	rewrite := func(p string) error { return os.WriteFile(p, random(22*mib+1)[1:], 0o600) }
+	rewrite := func(p string) error { return os.WriteFile(p, random(12*mib+1)[1:], 0o600) }
 	for name, c := range map[string]struct {
 		change func(path string) error
 		want   error
 	}{
 		"truncated":  {func(p string) error { return os.Truncate(p, 6*mib) }, sealift.ErrSourceChanged},
-		"extended":   {func(p string) error { return os.Truncate(p, 30*mib) }, sealift.ErrSourceChanged},
+		"extended":   {func(p string) error { return os.Truncate(p, 20*mib) }, sealift.ErrSourceChanged},
 		"rewritten":  {rewrite, sealift.ErrSourceChanged},
 		"chmod":      {func(p string) error { return os.Chmod(p, 0o640) }, nil},
 		"touched":    {func(p string) error { return os.Chtimes(p, time.Now(), time.Now().Add(-time.Minute)) }, nil},
 		"hardlinked": {func(p string) error { return os.Link(p, p+"2") }, nil},
 	} {
-		for _, nth := range []int{1, 3, 5} {
-			for _, hash := range []string{"none", "sha256", "strict"} {
+		for _, nth := range []int{1, 3} {
+			for _, hash := range []string{"none", "sha256"} {
 				t.Run(name+hash, func(t *testing.T) {
 					key := key(t)
-					source := file(t, random(22*mib))
+					source := file(t, random(12*mib))
 					conf := f.config(t, key)
 					var once sync.Once
 					conf.Transport = fault.Through(t, f.transport(t), fault.Fault{Op: "UploadPart", Nth: nth, Do: func() {
