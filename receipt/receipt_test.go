@@ -1,0 +1,129 @@
+package receipt
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func text(s string) *string { return &s }
+
+// whole is a receipt with every field filled.
+func whole() *Receipt {
+	at := time.Date(2026, 11, 24, 8, 0, 0, 1, time.UTC)
+	later := at.Add(time.Hour)
+	return &Receipt{
+		Version: 1, Run: "01KAV8Y0000000000000000000", Transfer: "01KAV8Y0000000000000000001", Tool: Tool{"sealift", "0.1.0"},
+		Source: Source{Path: "big.iso", Size: 50_000_003, Modified: &at, SHA256: text(strings.Repeat("ab", 32)), CRC64NVME: "AAAAAAAAAAE="},
+		Object: Object{Bucket: "b", Key: "in/<big> & \u2028.iso", VersionID: text("v"), ETag: `"e-6"`, Size: 50_000_003,
+			Checksum: Checksum{"CRC64NVME", "FULL_OBJECT", "AAAAAAAAAAE="}, Encryption: text("AES256"), StorageClass: "STANDARD", Tags: map[string]string{"Team": "A"}},
+		Session:   Session{RoleARN: text("r"), AssumedRoleARN: text("a"), Name: "sealift-x", KeyID: "ASIA", Expires: &later, Narrowing: "object", PolicySHA256: text("p")},
+		Sessions:  []Span{{"ASIA", "sealift-x", at, later}},
+		Multipart: &Multipart{"u", 8 << 20, 6},
+		Requests:  []Request{{"CreateMultipartUpload", "R1", "I1", at}, {"CompleteMultipartUpload", "R2", "I2", later}},
+		Started:   at, Finished: later, BytesSent: 50_000_003, Retries: 1,
+	}
+}
+
+func encode(t *testing.T, r *Receipt) []byte {
+	t.Helper()
+	out, err := r.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestReadGivesBackWhatEncodeWrote(t *testing.T) {
+	want := whole()
+	out := encode(t, want)
+	if bytes.ContainsAny(out, "\n") || !bytes.Contains(out, []byte("in/<big> & ")) {
+		t.Errorf("not one plain line: %s", out)
+	}
+	got, err := Read(bytes.NewReader(out))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v\n%+v\n%+v", err, got, want)
+	}
+}
+
+// A receipt that two readers could read differently is no evidence.
+func TestAmbiguousReceiptsAreRefused(t *testing.T) {
+	good := string(encode(t, whole()))
+	for name, c := range map[string]struct {
+		text string
+		want error
+	}{
+		"empty":            {"", ErrInvalid},
+		"not JSON":         {"hello", ErrInvalid},
+		"an array":         {"[]", ErrInvalid},
+		"cut":              {good[:len(good)-1], ErrInvalid},
+		"followed by more": {good + good, ErrInvalid},
+		"another version":  {strings.Replace(good, `"version":1`, `"version":2`, 1), ErrVersion},
+		"no version":       {strings.Replace(good, `"version":1,`, ``, 1), ErrVersion},
+		"unknown field":    {strings.Replace(good, `"run":`, `"rum":"x","run":`, 1), ErrInvalid},
+		"field twice":      {strings.Replace(good, `"etag":`, `"etag":"\"other\"","etag":`, 1), ErrInvalid},
+		"case variant":     {strings.Replace(good, `"etag":`, `"ETag":`, 1), ErrInvalid},
+		"version twice":    {strings.Replace(good, `"version":1`, `"version":1,"Version":1`, 1), ErrInvalid},
+		"tag twice":        {strings.Replace(good, `"Team":"A"`, `"Team":"A","Team":"B"`, 1), ErrInvalid},
+		"huge":             {`{"version":1,"run":"` + strings.Repeat("x", MaxSize) + `"}`, ErrInvalid},
+		"wrong type":       {strings.Replace(good, `"retries":1`, `"retries":"1"`, 1), ErrInvalid},
+	} {
+		if _, err := Read(strings.NewReader(c.text)); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func TestContradictionsAreFound(t *testing.T) {
+	for name, spoil := range map[string]func(*Receipt){
+		"no run":             func(r *Receipt) { r.Run = "" },
+		"no key":             func(r *Receipt) { r.Object.Key = "" },
+		"negative size":      func(r *Receipt) { r.Source.Size, r.Object.Size = -1, -1 },
+		"sizes differ":       func(r *Receipt) { r.Object.Size-- },
+		"sums differ":        func(r *Receipt) { r.Object.Checksum.Value = "AAAAAAAAAAI=" },
+		"sum is no sum":      func(r *Receipt) { r.Source.CRC64NVME = "AAAA" },
+		"hash is no hash":    func(r *Receipt) { r.Source.SHA256 = text(strings.Repeat("AB", 32)) },
+		"no requests":        func(r *Receipt) { r.Requests = nil },
+		"parts do not fit":   func(r *Receipt) { r.Multipart.Parts = 7 },
+		"no upload id":       func(r *Receipt) { r.Multipart.UploadID = "" },
+		"ends before begins": func(r *Receipt) { r.Finished = r.Started.Add(-1) },
+		"version":            func(r *Receipt) { r.Version = 9 },
+	} {
+		r := whole()
+		spoil(r)
+		if err := r.Check(); err == nil {
+			t.Errorf("%s: Check finds nothing", name)
+		}
+		if _, err := r.Encode(); err == nil {
+			t.Errorf("%s: it is encoded all the same", name)
+		}
+	}
+}
+
+func TestSinglePutHasNoParts(t *testing.T) {
+	r := whole()
+	r.Multipart = nil
+	if out := encode(t, r); !bytes.Contains(out, []byte(`"multipart":null`)) {
+		t.Errorf("%s", out)
+	}
+}
+
+// Whatever is read as a receipt is written again as one that reads the same.
+func FuzzRead(f *testing.F) {
+	good, _ := whole().Encode()
+	f.Add(good)
+	f.Add([]byte(`{"version":1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := Read(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		again, err := Read(bytes.NewReader(encode(t, r)))
+		if err != nil || !reflect.DeepEqual(again, r) {
+			t.Errorf("%v\n%+v\n%+v", err, r, again)
+		}
+	})
+}
