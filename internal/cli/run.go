@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -80,7 +81,7 @@ func (r *run) begin(ctx context.Context, s *Streams, to destination, all sending
 func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destination, all sendings) error {
 	up, err := sealift.New(sealift.Config{
 		Credentials: who.session, Reader: who.reader, Region: who.region, Endpoint: who.endpoint,
-		AllowPlainHTTP: r.upload.AllowPlainHTTP, RootCAs: who.roots, Budget: r.upload.budget(),
+		AllowPlainHTTP: r.upload.AllowPlainHTTP, RootCAs: who.roots, Proxy: http.ProxyFromEnvironment, Budget: r.upload.budget(),
 		KeepTrying: r.upload.keepTrying(), Run: r.id, Logger: r.log, OnEvent: r.event,
 	})
 	if err != nil {
