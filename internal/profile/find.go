@@ -87,6 +87,7 @@ func (l *loader) configure(ctx context.Context, named string) error {
 		config.WithSharedConfigFiles([]string{configFile}),
 		config.WithSharedCredentialsFiles([]string{credentialsFile}),
 		config.WithRegion(l.options.Region),
+		config.WithLogger(sdkLog{l.options.Logger}),
 	}
 	if named != "" {
 		opts = append(opts, config.WithSharedConfigProfile(named))

@@ -107,12 +107,13 @@ func (l *loader) ambient() (aws.CredentialsProvider, error) {
 	return l.instance(), nil
 }
 
-// instance asks the instance metadata service, version 2 where it is had.
+// instance asks the instance metadata service, by version 2 only: version 1
+// answers whoever can make a host send a plain GET.
 func (l *loader) instance() aws.CredentialsProvider {
 	return aws.NewCredentialsCache(ec2rolecreds.New(func(o *ec2rolecreds.Options) {
 		c := l.aws.Copy()
 		c.HTTPClient = nil // the metadata client has its own, without a proxy
-		o.Client = imds.NewFromConfig(c)
+		o.Client = imds.NewFromConfig(c, func(o *imds.Options) { o.EnableFallback = aws.FalseTernary })
 	}))
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,6 +77,29 @@ func TestCredentialsOfAnInstance(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.URL)
 	if _, err := retrieve(t, load(t, profile.Options{Profile: "up", EndpointURL: sts.URL}), nil); err != nil || sts.last().Get("key") != "ASIAINSTANCE" {
 		t.Errorf("signed by %s, %v", sts.last().Get("key"), err)
+	}
+}
+
+// Version 1 of the metadata service is never asked, and what the SDK has to say
+// of the service goes to the log.
+func TestMetadataIsAskedByVersion2Only(t *testing.T) {
+	var plain atomic.Int32
+	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			plain.Add(1)
+		}
+		w.WriteHeader(http.StatusNotFound) // as a host with version 1 answers a PUT
+	}))
+	t.Cleanup(metadata.Close)
+	quiet(t, "[profile up]\nregion = eu-west-1\n", "")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "false")
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.URL)
+	_, err := profile.Load(t.Context(), profile.Options{Profile: "up"})
+	if !errors.Is(err, profile.ErrNoCredentials) {
+		t.Errorf("got %v", err)
+	}
+	if n := plain.Load(); n != 0 {
+		t.Errorf("asked %d times by version 1", n)
 	}
 }
 
