@@ -37,6 +37,7 @@ var (
 	errSameKey      = errors.New("two sources for one key")
 	errNoTerminal   = errors.New("no terminal to ask on")
 	errUnnarrowed   = errors.New("session would not be narrowed")
+	errNoPrefix     = errors.New("no prefix to narrow to")
 	errReceipt      = errors.New("receipt could not be kept")
 	errOutput       = errors.New("result could not be printed")
 	errNoSandbox    = errors.New("sealift-sandbox is not there")
@@ -116,6 +117,7 @@ func remedies() []remedy {
 		{as(plan.ErrPartSize), codeUsage, "give --part-size 5MiB to 5GiB, or auto"},
 		{as(plan.ErrTooMany), codeUsage, "give a larger --part-size, or auto"},
 		{as(policy.ErrTooWide), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or give --narrow off"},
+		{as(errNoPrefix), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or leave --narrow at auto, which narrows to the keys"},
 		{as(errNoTerminal), codeUsage, "give the MFA code with --mfa-code"},
 
 		{as(errReceipt), codeFailed, "the object is stored and its receipt is on standard output: keep that; --state-dir or --receipt say where receipts go"},

@@ -23,7 +23,7 @@ func TestEveryErrorHasItsExitCode(t *testing.T) {
 	for code, errs := range map[int][]error{
 		codeFailed: {errors.New("anything"), sealift.ErrExists, coded("NoSuchBucket"), errReceipt, errOutput, errNoSandbox, errDemoUnproven},
 		codeUsage: {usagef("x"), &config.LockedError{}, &config.ValueError{}, &config.FileError{}, errURL, errSlash, errSameKey, errFolder,
-			errNotRegular, s3wire.ErrPlainHTTP, s3wire.ErrEndpoint, plan.ErrPartSize, plan.ErrTooMany, policy.ErrTooWide, errNoTerminal,
+			errNotRegular, s3wire.ErrPlainHTTP, s3wire.ErrEndpoint, plan.ErrPartSize, plan.ErrTooMany, policy.ErrTooWide, errNoPrefix, errNoTerminal,
 			session.ErrGrant, session.ErrDuration, session.ErrPolicyTooLarge, session.ErrMFANeeded, profile.ErrNoProfile,
 			profile.ErrSessionName, profile.ErrEndpoint, profile.ErrFiles, sealift.ErrInvalid, fs.ErrNotExist, fs.ErrPermission},
 		codeDenied: {profile.ErrNoCredentials, profile.ErrLongLivedKeys, errUnnarrowed, session.ErrExpiredBase, session.ErrInvalidBase,

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -16,8 +18,9 @@ import (
 
 // choice is the value of a flag that takes one word of several.
 type choice struct {
-	to   *string
-	from []string
+	to    *string
+	from  []string
+	later []string // words that a later release takes
 }
 
 func (c choice) String() string {
@@ -28,6 +31,9 @@ func (c choice) String() string {
 }
 func (c choice) Type() string { return strings.Join(c.from, "|") }
 func (c choice) Set(s string) error {
+	if slices.Contains(c.later, s) {
+		return fmt.Errorf("%s comes with a later release; give one of %s", s, strings.Join(c.from, ", "))
+	}
 	if !slices.Contains(c.from, s) {
 		return fmt.Errorf("give one of %s", strings.Join(c.from, ", "))
 	}
@@ -38,7 +44,7 @@ func (c choice) Set(s string) error {
 // oneOf defines a flag whose first word is the default.
 func oneOf(f *pflag.FlagSet, to *string, name, usage string, from ...string) {
 	*to = from[0]
-	f.Var(choice{to, from}, name, usage)
+	f.Var(choice{to: to, from: from}, name, usage)
 }
 
 // size is the value of a flag in bytes; "auto" is 0.
@@ -56,11 +62,52 @@ func (s *size) Set(text string) error {
 		*s = 0
 		return nil
 	}
-	n, err := humanize.ParseBytes(text)
+	n, err := humanize.ParseBytes(binary(text))
 	if err != nil || n == 0 || n > 1<<62 {
 		return fmt.Errorf("give auto or a size, as 16MiB")
 	}
 	*s = size(n)
+	return nil
+}
+
+// binary writes MB as MiB, and its like: to the AWS CLI, whose users write
+// 8MB, that is 1024² bytes too.
+//
+// Source: https://docs.aws.amazon.com/cli/latest/topic/s3-config.html
+// (recalled, not read again).
+func binary(text string) string {
+	unit := strings.ToUpper(strings.TrimSpace(text))
+	unit = strings.TrimSuffix(strings.TrimSuffix(unit, "B"), "I")
+	if unit == "" || !strings.ContainsRune("KMGTP", rune(unit[len(unit)-1])) {
+		return text
+	}
+	return unit + "iB"
+}
+
+// span is the value of a flag that is a time: 15m, 1h30m, or a number of
+// seconds, as AWS writes durations.
+type span struct {
+	to          *time.Duration
+	least, most time.Duration // most 0 = no bound
+	give        string        // what to give instead of what is refused
+}
+
+func (d span) String() string {
+	if d.to == nil {
+		return ""
+	}
+	return d.to.String()
+}
+func (d span) Type() string { return "TIME" }
+func (d span) Set(text string) error {
+	v, err := time.ParseDuration(text)
+	if n, notSeconds := strconv.ParseInt(text, 10, 64); notSeconds == nil && n >= 0 && n <= math.MaxInt64/int64(time.Second) {
+		v, err = time.Duration(n)*time.Second, nil
+	}
+	if err != nil || v < d.least || d.most > 0 && v > d.most {
+		return errors.New("give " + d.give)
+	}
+	*d.to = v
 	return nil
 }
 
@@ -178,6 +225,10 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 		return usage
 	}
 	name := missing.GetSpecifiedName()
+	if what, later := comingFlags()[name]; later {
+		usage.hint = "--" + name + " comes with a later release: " + what
+		return usage
+	}
 	near, best := "", len(name)/2+1
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if d := distance(name, f.Name); !f.Hidden && d < best {
@@ -188,6 +239,18 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 		usage.hint = "did you mean --" + near + "? " + usage.hint
 	}
 	return usage
+}
+
+// comingFlags are flags that are not there yet, and what to do until then.
+func comingFlags() map[string]string {
+	const files = "name the files themselves"
+	return map[string]string{
+		"recursive": files, "include": files, "exclude": files, "files-from": files, "ignore-file": files, "follow-symlinks": files,
+		"dryrun": "nothing is checked without being sent yet", "dry-run": "nothing is checked without being sent yet",
+		"bwlimit": "lower --concurrency until then", "on-interrupt": "until then an interruption aborts the upload",
+		"no-journal": "nothing can be resumed yet", "require-journal": "nothing can be resumed yet",
+		"checksum-algorithm": "until then it is always CRC64NVME",
+	}
 }
 
 // distance is how many letters must be put in, left out or changed to make b

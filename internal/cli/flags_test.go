@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -41,13 +42,13 @@ func TestPairsAreReadAsTheAWSCLIDoes(t *testing.T) {
 }
 
 func TestSizesAndNumbers(t *testing.T) {
-	for text, want := range map[string]size{"auto": 0, "8MiB": 8 << 20, "16MB": 16e6, "5242880": 5 << 20, "5 GiB": 5 << 30} {
+	for text, want := range map[string]size{"auto": 0, "8MiB": 8 << 20, "16MB": 16 << 20, "16mb": 16 << 20, "6000KB": 6000 << 10, "8M": 8 << 20, "1.5GB": 3 << 29, "5242880": 5 << 20, "5242880B": 5 << 20, "5 GiB": 5 << 30} {
 		var s size
 		if err := s.Set(text); err != nil || s != want {
 			t.Errorf("%s: got %d, %v", text, s, err)
 		}
 	}
-	for _, text := range []string{"", "0", "-1", "8MiBs", "1e30", "NaN"} {
+	for _, text := range []string{"", "0", "-1", "8MiBs", "8MIIB", "MB", "B", "-8MB", "1e30", "9999999PB", "99999999999999999999", "NaN"} {
 		if new(size).Set(text) == nil {
 			t.Errorf("size %q is taken", text)
 		}
@@ -55,6 +56,22 @@ func TestSizesAndNumbers(t *testing.T) {
 	for _, text := range []string{"", "0", "-1", "1001", "x", "1.5"} {
 		if new(number).Set(text) == nil {
 			t.Errorf("number %q is taken", text)
+		}
+	}
+}
+
+// A time is written as Go does or in seconds as AWS does, within its bounds.
+func TestTimes(t *testing.T) {
+	var got time.Duration
+	s := span{to: &got, least: time.Second, most: 12 * time.Hour, give: "a time"}
+	for text, want := range map[string]time.Duration{"1h": time.Hour, "3600": time.Hour, "1h30m": 90 * time.Minute, "43200": 12 * time.Hour, "1s": time.Second} {
+		if err := s.Set(text); err != nil || got != want {
+			t.Errorf("%s: got %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "-1h", "13h", "43201", "1 hour", "1e3", "99999999999999999999", "9223372036854775807", "NaN"} {
+		if s.Set(text) == nil {
+			t.Errorf("%q is taken, as %v", text, got)
 		}
 	}
 }

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/sealift/sealift/policy"
+	"github.com/sealift/sealift/session"
 )
 
 // Identity says who a command acts as, and how narrowly.
@@ -54,7 +56,7 @@ func (i *Identity) bindIdentity(f *pflag.FlagSet) {
 func (i *Identity) bindSession(f *pflag.FlagSet) {
 	oneOf(f, &i.Narrow, "narrow", "auto narrows to the keys while they fit in a session policy, else to the prefix that the destination names; require also refuses to go on un-narrowed, and is the default where CI is set and a role is known; prefix; off (default auto)",
 		"auto", "require", "prefix", "off")
-	f.DurationVar(&i.SessionDuration, "session-duration", 0, "how long a session lasts, 15m to the role's maximum; it is renewed for as long as the upload takes (default 1h)")
+	f.Var(span{&i.SessionDuration, time.Second, session.MaxDuration, "a time from 15m to 12h, as 1h or 3600"}, "session-duration", "how long a session lasts, 15m to the role's maximum, as 1h or in seconds; it is renewed for as long as the upload takes (default 1h)")
 	f.StringVar(&i.SessionName, "session-name", "", "role session `NAME`, with {run} in it (default sealift-{run})")
 	f.StringVar(&i.SourceIdentity, "source-identity", "", "source identity, a `NAME` that stays in the trail")
 	i.SessionTags = pairs{parse: onePair, kind: "K=V"}
@@ -66,6 +68,9 @@ func (i *Identity) bindSession(f *pflag.FlagSet) {
 func narrowing(mode string, want policy.Want) (narrowed, wider *policy.Narrowed, err error) {
 	if mode == "off" {
 		return nil, nil, nil
+	}
+	if mode == "prefix" && want.Prefix == "" {
+		return nil, nil, fmt.Errorf("--narrow prefix: %w: the destination names no prefix, and a whole bucket is too much", errNoPrefix)
 	}
 	prefix, prefixErr := want.Wider()
 	if mode == "prefix" {

@@ -96,8 +96,6 @@ func showFlag(w io.Writer, f *pflag.Flag) {
 	left := "  --" + f.Name
 	switch {
 	case f.Value.Type() == "bool":
-	case f.Value.Type() == "duration":
-		left += " TIME"
 	default:
 		left += " " + value
 	}

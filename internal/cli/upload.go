@@ -50,7 +50,8 @@ func (u *Upload) bind(f *pflag.FlagSet) {
 func (u *Upload) bindSending(f *pflag.FlagSet) {
 	u.Storage.bindSending(f)
 	f.Var(&u.Concurrency, "concurrency", fmt.Sprintf("requests under way at once (default auto: %d)", sealift.DefaultConnections))
-	f.DurationVar(&u.KeepTrying, "keep-trying", 10*time.Minute, "how long to survive S3 being out of reach or busy (default 10m)")
+	u.KeepTrying = 10 * time.Minute
+	f.Var(span{&u.KeepTrying, 0, 0, "a time, as 10m or 600"}, "keep-trying", "how long to survive S3 being out of reach or busy, as 10m or in seconds (default 10m)")
 }
 
 func (u *Upload) bindOutput(f *pflag.FlagSet) {

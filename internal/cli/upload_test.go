@@ -56,7 +56,7 @@ func TestNarrowingIsAsNarrowAsItCanBe(t *testing.T) {
 		{"auto", many, "in/", policy.KindPrefix, "", nil},
 		{"auto", many, "", "", "", policy.ErrTooWide},
 		{"prefix", one, "in/", policy.KindPrefix, "", nil},
-		{"prefix", one, "", "", "", policy.ErrTooWide},
+		{"prefix", one, "", "", "", errNoPrefix},
 		{"off", many, "", "", "", nil},
 	} {
 		narrowed, wider, err := narrowing(c.mode, policy.Want{Bucket: "bucket", Keys: c.keys, Prefix: c.prefix})
