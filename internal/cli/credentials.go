@@ -36,7 +36,7 @@ func (c *Credentials) command(s *Streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&c.Allow, "allow", nil, "`ADDRESS` that may be written: s3://BUCKET/KEY, or s3://BUCKET/PREFIX/ for every key under it; may be repeated, within one bucket")
 	f.BoolVar(&c.Tagging, "allow-tagging", false, "let objects be tagged as they are written")
-	f.StringVar(&c.KMSKey, "sse-kms-key-id", "", "let objects be encrypted with this KMS key, an `ARN`")
+	f.StringVar(&c.KMSKey, "sse-kms-key-id", "", "let objects be encrypted with this KMS key, an `ARN` or an id")
 	oneOf(f, &c.Format, "format", "process is for credential_process, env are export lines for a shell (default process)", "process", "env", "json")
 	c.Identity.bind(f)
 	group(f, "Log", c.bindLog)

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -24,6 +25,13 @@ type signedIn struct {
 	roots    *x509.CertPool
 }
 
+// leastSession is the shortest session that AWS gives. Other servers, as the
+// sandbox with --min-session, may give shorter ones: they are asked.
+//
+// Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+// (parameter DurationSeconds; read 2026-11-24).
+const leastSession = 15 * time.Minute
+
 // signIn reads the profile, assumes the role with a session narrowed to what
 // is wanted, and makes sure that it was granted.
 func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (*signedIn, error) {
@@ -38,6 +46,9 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 	}
 	if err := s3wire.CheckEndpoint(who.endpoint, i.AllowPlainHTTP); err != nil {
 		return nil, err
+	}
+	if i.SessionDuration > 0 && i.SessionDuration < leastSession && id.How != profile.Held && id.Endpoint("sts") == "" {
+		return nil, &usageError{fmt.Sprintf("--session-duration %v is below the 15m that AWS gives at least", i.SessionDuration), "give a time from 15m to 12h, as 1h or 3600"}
 	}
 	narrowed, wider, err := i.narrowed(tell, id, want)
 	if err != nil {
@@ -78,7 +89,7 @@ func (i *Identity) narrowed(tell *teller, id *profile.Identity, want policy.Want
 		mode = "require"
 	}
 	if id.SetAside != "" {
-		tell.note("the profile's role_session_name %s is not used: without {run} no trail can be joined to it", id.SetAside)
+		tell.log.Info("the profile's role_session_name is not used: without {run} no trail can be joined to it", "run", tell.run, "session", id.SetAside)
 	}
 	if id.How == profile.Held {
 		if mode == "require" {
@@ -88,6 +99,11 @@ func (i *Identity) narrowed(tell *teller, id *profile.Identity, want policy.Want
 		return nil, nil, nil
 	}
 	want.Partition = partition(id.RoleARN)
+	if mode != "off" {
+		if want.KMSKey, err = keyARN(want.KMSKey, id.RoleARN, id.Region); err != nil {
+			return nil, nil, err
+		}
+	}
 	if narrowed, wider, err = narrowing(mode, want); err != nil {
 		return nil, nil, err
 	}
