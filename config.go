@@ -40,7 +40,7 @@ type Config struct {
 	Proxy     func(*http.Request) (*url.URL, error) // nil is none; http.ProxyFromEnvironment is one
 	Transport http.RoundTripper                     // nil is one tuned for S3, with RootCAs and Proxy; it must not follow redirects
 
-	Budget *Budget // nil is one of its own, of DefaultConnections
+	Budget *Budget // nil is one of its own, which follows the server
 
 	// KeepTrying is how long one request is tried anew while S3 is out of
 	// reach or busy. 0 is ten minutes; negative is not at all.
@@ -81,7 +81,7 @@ func (c Config) withDefaults() Config {
 		c.Transport = s3wire.NewTransport(c.RootCAs, c.Proxy)
 	}
 	if c.Budget == nil {
-		c.Budget = NewBudget(DefaultConnections)
+		c.Budget = NewBudget(0)
 	}
 	if c.KeepTrying == 0 {
 		c.KeepTrying = keepTrying

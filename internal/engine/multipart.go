@@ -124,7 +124,7 @@ func (t *Transfer) sendParts(ctx context.Context, id string) (Action, error) {
 }
 
 // sendMissing sends the missing parts, lowest numbers first, on as many
-// goroutines as there are slots. The first failure stops them all.
+// goroutines as there can be slots. The first failure stops them all.
 func (t *Transfer) sendMissing(ctx context.Context, id string) (Action, error) {
 	missing := t.missing()
 	work := make(chan int)
@@ -141,11 +141,10 @@ func (t *Transfer) sendMissing(ctx context.Context, id string) (Action, error) {
 		return nil
 	})
 	var failed failure
-	for range min(t.Slots.Len(), len(missing)) {
+	for range min(t.Slots.Most(), len(missing)) {
 		group.Go(func() error {
-			buf := make([]byte, sumBuffer)
 			for number := range work {
-				if action, err := t.sendPart(gctx, id, number, buf); err != nil {
+				if action, err := t.sendPart(gctx, id, number); err != nil {
 					return failed.first(action, err)
 				}
 			}
@@ -172,7 +171,7 @@ func (f *failure) first(action Action, err error) error {
 
 // sendPart reads, sums and sends one part, over as many attempts as it takes.
 // The fingerprint is held against the source before and after each.
-func (t *Transfer) sendPart(ctx context.Context, id string, number int, buf []byte) (Action, error) {
+func (t *Transfer) sendPart(ctx context.Context, id string, number int) (Action, error) {
 	part := t.plan.Part(number)
 	t.witness.Admit(part.Offset)
 	r := &request{op: s3wire.UploadPart, part: number}
@@ -180,7 +179,7 @@ func (t *Transfer) sendPart(ctx context.Context, id string, number int, buf []by
 		if err := t.Source.Unchanged(t.print); err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		crc, err := t.Source.Sum(part.Offset, part.Size, buf)
+		crc, err := t.sum(part)
 		if err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}

@@ -54,12 +54,13 @@ func (t *Transfer) send(ctx context.Context, r *request, try func(context.Contex
 }
 
 func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Context) (s3wire.Answer, error)) error {
-	if err := t.Slots.acquire(ctx); err != nil {
+	slot, err := t.Slots.acquire(ctx)
+	if err != nil {
 		return err
 	}
-	defer t.Slots.release()
 	answer, err := try(ctx)
 	r.answer, r.class = answer, s3wire.Classify(err)
+	slot.release(r.class == s3wire.Busy, t.weight(r))
 	t.ledger.note(answer, s3wire.Answered(err))
 	if s3wire.Lost(err) {
 		r.lost = true
@@ -72,6 +73,19 @@ func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Con
 		r.since = time.Now()
 	}
 	return err
+}
+
+// weight is how many bytes an attempt of r that succeeded has moved.
+func (t *Transfer) weight(r *request) int64 {
+	switch {
+	case r.class != s3wire.OK:
+		return 0
+	case r.part > 0:
+		return t.plan.Part(r.part).Size
+	case r.op == s3wire.PutObject:
+		return max(1, t.plan.Size)
+	}
+	return 1
 }
 
 func (t *Transfer) decide(r *request, err error) Verdict {
@@ -108,11 +122,12 @@ func (t *Transfer) ask(ctx context.Context, r *request, err error) error {
 
 // probe asks S3 whether it holds the upload: nil when it does.
 func (t *Transfer) probe(ctx context.Context, id string) error {
-	if err := t.Slots.acquire(ctx); err != nil {
+	slot, err := t.Slots.acquire(ctx)
+	if err != nil {
 		return err
 	}
-	defer t.Slots.release()
-	_, _, err := t.S3.PartsPage(ctx, t.Object, id, 0, 1)
+	_, _, err = t.S3.PartsPage(ctx, t.Object, id, 0, 1)
+	slot.release(s3wire.Classify(err) == s3wire.Busy, 0)
 	return err
 }
 

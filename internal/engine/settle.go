@@ -55,11 +55,13 @@ func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight
 
 // head asks the reader what the key holds.
 func (t *Transfer) head(ctx context.Context) (s3wire.Found, error) {
-	if err := t.Slots.acquire(ctx); err != nil {
+	slot, err := t.Slots.acquire(ctx)
+	if err != nil {
 		return s3wire.Found{}, err
 	}
-	defer t.Slots.release()
-	return t.Reader.Head(ctx, t.Object)
+	found, err := t.Reader.Head(ctx, t.Object)
+	slot.release(s3wire.Classify(err) == s3wire.Busy, 0)
+	return found, err
 }
 
 // accept holds S3's success against the source. Only an answer with the whole's

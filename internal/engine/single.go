@@ -68,7 +68,7 @@ func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, crc
 // readWhole sums a source of one part, twice where a hash is asked for, while
 // its fingerprint stays the same.
 func (t *Transfer) readWhole(ctx context.Context) (sum.CRC, string, error) {
-	crc, err := t.Source.Sum(0, t.plan.Size, make([]byte, min(sumBuffer, t.plan.Size+1)))
+	crc, err := t.sum(t.plan.Part(1))
 	if err != nil {
 		return 0, "", err
 	}

@@ -79,6 +79,7 @@ type Transfer struct {
 	progress progress
 	ledger   ledger
 	loose    atomic.Bool // a part that was sent whole may yet land
+	buffers  sync.Pool   // of *[sumBuffer]byte
 
 	mu    sync.Mutex
 	id    string              // of the multipart upload under way
@@ -187,10 +188,8 @@ func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]su
 	if print.Size != t.plan.Size {
 		return changed
 	}
-	buf := make([]byte, sumBuffer)
 	for number, want := range sent {
-		part := t.plan.Part(number)
-		got, err := t.Source.Sum(part.Offset, part.Size, buf)
+		got, err := t.sum(t.plan.Part(number))
 		if err != nil {
 			return err
 		}
@@ -214,6 +213,16 @@ const maxTouches = 10
 
 // sumBuffer is what sums are read with, in bytes.
 const sumBuffer = 256 << 10
+
+// sum reads a part and sums it.
+func (t *Transfer) sum(p plan.Part) (sum.CRC, error) {
+	buf, ok := t.buffers.Get().(*[sumBuffer]byte)
+	if !ok {
+		buf = new([sumBuffer]byte)
+	}
+	defer t.buffers.Put(buf)
+	return t.Source.Sum(p.Offset, p.Size, buf[:])
+}
 
 // detached is a context that outlives ctx by at most that long: for requests
 // that must not be left half done.
