@@ -135,11 +135,12 @@ func TestABrokenPipeEndsNoUpload(t *testing.T) {
 	}
 }
 
-// A demo that is interrupted takes its sandbox and its folder along.
+// A demo that is interrupted takes its sandbox and its folder along, also when
+// it is told to hurry.
 func TestInterruptedDemoLeavesNothing(t *testing.T) {
 	sandbox := sandboxtest.Start(t)
 	proxy := newBetween(t, sandbox, false)
-	for _, after := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond} {
+	for i, after := range []time.Duration{20 * time.Millisecond, 150 * time.Millisecond, 400 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 800 * time.Millisecond} {
 		dir := t.TempDir()
 		cmd, out := proxy.sealift(t, sandbox, dir, "demo")
 		if err := cmd.Start(); err != nil {
@@ -148,6 +149,10 @@ func TestInterruptedDemoLeavesNothing(t *testing.T) {
 		time.Sleep(after)
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
+		}
+		if i%2 == 1 {
+			time.Sleep(5 * time.Millisecond)
+			_ = cmd.Process.Signal(syscall.SIGINT) // it may be gone by then
 		}
 		if code := exits(t, cmd); code != 130 && after > 100*time.Millisecond {
 			t.Errorf("after %v: exit code %d\n%s", after, code, out)

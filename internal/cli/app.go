@@ -28,8 +28,8 @@ type App struct {
 // Main runs the command line args, without the program's name, on the
 // process's own streams and signals, and returns the exit code.
 func (a App) Main(args []string) int {
-	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}
-	ctx, stop := interruptible(context.Background())
+	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, leaving: &leaving{}}
+	ctx, stop := interruptible(context.Background(), s.leaving)
 	defer stop()
 	return a.Run(ctx, s, args)
 }
@@ -59,9 +59,11 @@ func (a App) root(s *Streams) *cobra.Command {
 			}
 			return unknownCommand(cmd, args[0])
 		},
+		Version:       builtFrom().String(), // makes --version and -v
 		SilenceErrors: true, SilenceUsage: true,
 		SuggestionsMinimumDistance: 2,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.SetIn(s.In)

@@ -119,6 +119,15 @@ func (c *sandboxChild) stop() {
 	}
 }
 
+// kill ends the child at once, and waits a little until it is gone.
+func (c *sandboxChild) kill() {
+	_ = c.cmd.Process.Kill()
+	select {
+	case <-c.exited:
+	case <-time.After(undoWithin / 2):
+	}
+}
+
 // ownEnvironment is an environment without what would make a child or a
 // client depend on its surroundings.
 func ownEnvironment(all []string) []string {

@@ -62,7 +62,7 @@ type demonstration struct {
 // returns.
 func (d *Demo) Run(ctx context.Context, s *Streams, args []string) error {
 	began := time.Now()
-	show := &demonstration{stage: newStage(s, d.JSON), output: d.Output}
+	show := &demonstration{stage: newStage(s, d.Output), output: d.Output}
 	err := show.play(ctx, s, args)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -82,11 +82,19 @@ func (d *Demo) Run(ctx context.Context, s *Streams, args []string) error {
 
 func (d *demonstration) play(ctx context.Context, s *Streams, args []string) (err error) {
 	forgetAmbient()
+	if len(args) == 1 { // before a sandbox is started for nothing
+		f, _, err := open(args[0])
+		if err != nil {
+			return err
+		}
+		_ = f.Close() // read only
+	}
 	if d.folder, err = os.MkdirTemp("", "sealift-demo-*"); err != nil {
 		return err
 	}
+	defer s.leaving.keep(func() { _ = os.RemoveAll(d.folder) })()
 	defer func() { err = errors.Join(err, os.RemoveAll(d.folder)) }()
-	if err := d.prepare(ctx, args); err != nil {
+	if err := d.prepare(ctx, s, args); err != nil {
 		return err
 	}
 	defer d.sandbox.stop()
@@ -109,11 +117,12 @@ func forgetAmbient() {
 }
 
 // prepare starts the sandbox and makes the sample.
-func (d *demonstration) prepare(ctx context.Context, args []string) (err error) {
+func (d *demonstration) prepare(ctx context.Context, s *Streams, args []string) (err error) {
 	d.stage.act("An AWS of its own")
 	if d.sandbox, err = startSandbox(ctx, filepath.Join(d.folder, "sandbox")); err != nil {
 		return err
 	}
+	s.leaving.keep(d.sandbox.kill)
 	ready := d.sandbox.ready
 	d.stage.done("sandbox", "sandbox answers on "+ready.Endpoint, fact{"endpoint", ready.Endpoint}, fact{"bucket", ready.Bucket})
 	if len(args) == 1 {

@@ -24,7 +24,7 @@ func interruptions() []os.Signal {
 // interruptible ends the context at the first interruption, so that what is
 // under way can be aborted in order, and the process at the second. A pipe that
 // nobody reads any more is an error of writing to it and no end.
-func interruptible(parent context.Context) (context.Context, context.CancelFunc) {
+func interruptible(parent context.Context, l *leaving) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, interruptions()...)
@@ -38,6 +38,7 @@ func interruptible(parent context.Context) (context.Context, context.CancelFunc)
 		}
 		cancel(errInterrupted)
 		if _, ok := <-signals; ok {
+			l.undo()
 			os.Exit(codeInterrupted)
 		}
 	}()

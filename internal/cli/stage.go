@@ -19,6 +19,7 @@ type stage struct {
 	run  string
 	out  io.Writer
 	json *jsonLines // nil for people
+	curt bool       // people get the end only
 	acts int
 
 	title, tick, label, faint lipgloss.Style
@@ -30,11 +31,11 @@ type fact struct {
 	value any
 }
 
-func newStage(s *Streams, asJSON bool) *stage {
-	st := &stage{run: newRun(), out: s.Out,
+func newStage(s *Streams, o Output) *stage {
+	st := &stage{run: newRun(), out: s.Out, curt: o.Quiet,
 		title: lipgloss.NewStyle().Bold(true), tick: lipgloss.NewStyle().Foreground(lipgloss.Green).Bold(true),
 		label: lipgloss.NewStyle().Foreground(lipgloss.Cyan), faint: lipgloss.NewStyle().Faint(true)}
-	if asJSON {
+	if o.JSON {
 		st.json = &jsonLines{out: s.Out}
 	}
 	return st
@@ -43,7 +44,7 @@ func newStage(s *Streams, asJSON bool) *stage {
 // write prints styled text; lipgloss leaves the styles out where they do not
 // belong: in a pipe, with NO_COLOR, on a dumb terminal.
 func (s *stage) write(text string) {
-	if s.json == nil {
+	if s.json == nil && !s.curt {
 		_, _ = lipgloss.Fprintln(s.out, text)
 	}
 }
@@ -101,5 +102,7 @@ func (s *stage) receipt(r *receipt.Receipt) {
 
 // end closes the demo.
 func (s *stage) end(text string, took time.Duration) {
-	s.write(fmt.Sprintf("\n%s in %.1f s. %s", s.tick.Render(text), took.Seconds(), s.faint.Render("Next: README, \"With your own bucket\".")))
+	s.write("")
+	s.curt = false
+	s.write(fmt.Sprintf("%s in %.1f s. %s", s.tick.Render(text), took.Seconds(), s.faint.Render("Next: README, \"With your own bucket\".")))
 }

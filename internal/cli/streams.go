@@ -19,6 +19,8 @@ type Streams struct {
 	Out io.Writer // results, one a line
 	Err io.Writer // talk
 	Env func(name string) (string, bool)
+
+	leaving *leaving // what to undo where the process leaves at once; nil = nothing
 }
 
 // Say tells the user something, on one line.

@@ -48,6 +48,11 @@ func (v *VersionInfo) Run(s *Streams) error {
 		}
 		return s.printResult(string(text))
 	}
+	return s.printResult(b.String())
+}
+
+// String is a build on one line.
+func (b build) String() string {
 	line := fmt.Sprintf("sealift %s (%s, %s", b.Version, b.Go, b.Platform)
 	if b.Revision != "" {
 		line += ", " + b.Revision[:min(12, len(b.Revision))]
@@ -55,7 +60,7 @@ func (v *VersionInfo) Run(s *Streams) error {
 	if b.Modified {
 		line += " and changes"
 	}
-	return s.printResult(line + ")")
+	return line + ")"
 }
 
 func builtFrom() build {
