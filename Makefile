@@ -11,6 +11,7 @@ help:    ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
 
 build:   ## both programs, into bin/
+	@test -x bin/sealift || echo "building; the first time takes some minutes" >&2
 	@go build -o bin/ ./cmd/sealift
 	@cd sandbox && go build -o ../bin/ ./cmd/sealift-sandbox
 
