@@ -52,7 +52,7 @@ const (
 func (o Object) Check() error {
 	for _, check := range []func() error{o.checkKey, o.checkChoices, o.checkMetadata} {
 		if err := check(); err != nil {
-			return fmt.Errorf("%w: %w", ErrInvalid, err)
+			return &meant{ErrInvalid, err}
 		}
 	}
 	return nil
