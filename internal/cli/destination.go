@@ -20,6 +20,9 @@ var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 // parseDestination reads an S3 address, or returns errURL.
 func parseDestination(address string) (destination, error) {
 	rest, ok := strings.CutPrefix(address, "s3://")
+	if scheme, _, cut := strings.Cut(address, "://"); !ok && cut && strings.EqualFold(scheme, "s3") {
+		return destination{}, &advised{fmt.Errorf("%w: %s", errURL, address), "write the scheme in lower case: s3" + address[2:]}
+	}
 	if !ok {
 		return destination{}, fmt.Errorf("%w: %s", errURL, address)
 	}

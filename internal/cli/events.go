@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -22,9 +23,12 @@ type teller struct {
 	log      *slog.Logger
 	quiet    bool
 
-	mu    sync.Mutex
-	keyID string          // of the session in use
-	told  map[string]bool // keys whose failure has been printed as JSON
+	advise func(error) error // gives an error the remedy of this command's flags; nil = the table's
+
+	mu      sync.Mutex
+	keyID   string             // of the session in use
+	told    map[string]bool    // keys whose failure has been printed as JSON
+	trouble map[string]trouble // with reaching S3, by key
 }
 
 // newTeller begins to tell. Close it before the command's last words.
@@ -33,7 +37,7 @@ func newTeller(s *Streams, o Output, run string, all sendings, log *slog.Logger)
 	for _, one := range all {
 		bytes += one.size
 	}
-	t := &teller{Streams: *s, under: s, run: run, log: log, quiet: o.Quiet, told: map[string]bool{}}
+	t := &teller{Streams: *s, under: s, run: run, log: log, quiet: o.Quiet, told: map[string]bool{}, trouble: map[string]trouble{}}
 	t.progress = o.progress(s, len(all), bytes)
 	t.Streams.Err = t.progress
 	if o.JSON {
@@ -93,6 +97,10 @@ func lineOf(e sealift.Event) eventLine {
 // event hears of every step of every transfer, in order.
 func (t *teller) event(e sealift.Event) {
 	t.progress.Event(e)
+	t.heed(e)
+	if t.advise != nil {
+		e.Err = t.advise(e.Err)
+	}
 	if t.json != nil {
 		t.json.print(lineOf(e))
 	}
@@ -105,6 +113,42 @@ func (t *teller) event(e sealift.Event) {
 	if e.Type == "waiting" {
 		t.note("S3 is out of reach or busy, trying again in %v: %v", e.Wait.Round(time.Second/10), e.Err)
 	}
+}
+
+// trouble is since when nothing that was asked for a transfer came about, and
+// how many bytes S3 had confirmed by then.
+type trouble struct {
+	since time.Time // zero = there is none
+	acked int64
+}
+
+// heed keeps since when requests of a transfer have come to nothing.
+func (t *teller) heed(e sealift.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.trouble[e.Key]
+	switch e.Type {
+	case "retried", "waiting":
+		if now.since.IsZero() {
+			now.since = e.Time
+		}
+	case "progress":
+		if e.Acknowledged > now.acked {
+			now = trouble{acked: e.Acknowledged}
+		}
+	}
+	t.trouble[e.Key] = now
+}
+
+// troubled says of an error for how long S3 was tried, where nothing answered.
+func (t *teller) troubled(key string, err error) error {
+	t.mu.Lock()
+	since := t.trouble[key].since
+	t.mu.Unlock()
+	if took := time.Since(since).Round(time.Second); !since.IsZero() && took > 0 && err != nil && unreached(err) {
+		return fmt.Errorf("%w, tried for %v", err, took)
+	}
+	return err
 }
 
 // record logs what marks a transfer's life.

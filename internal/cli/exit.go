@@ -2,9 +2,14 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -53,6 +58,15 @@ func usagef(format string, args ...any) *usageError {
 
 func (e *usageError) Error() string { return e.text }
 
+// An advised error has a remedy of its own, in place of the table's.
+type advised struct {
+	err  error
+	hint string
+}
+
+func (e *advised) Error() string { return e.err.Error() }
+func (e *advised) Unwrap() error { return e.err }
+
 // A saidError was told to the user already; only its code is left to give.
 type saidError struct{ err error }
 
@@ -97,6 +111,19 @@ func deniedTagging(err error) bool {
 	return coded("AccessDenied")(err) && strings.Contains(err.Error(), "s3:PutObjectTagging")
 }
 
+// unverified tells that a server's certificate was not accepted.
+func unverified(err error) bool {
+	return asType[*tls.CertificateVerificationError](err) || asType[x509.UnknownAuthorityError](err) || asType[x509.HostnameError](err)
+}
+
+// unreached tells that no server answered, or the connection broke.
+func unreached(err error) bool {
+	request, sent := errors.AsType[*sealift.Error](err)
+	broken := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	network := asType[*net.OpError](err) || asType[*net.DNSError](err) || asType[*url.Error](err) || asType[tls.RecordHeaderError](err)
+	return network || sent && request.Op != "" && request.Code == "" && broken
+}
+
 // remedies is the table: the first row that fits an error is its remedy.
 func remedies() []remedy {
 	return []remedy{
@@ -135,7 +162,7 @@ func remedies() []remedy {
 		{as(profile.ErrFiles), codeUsage, "correct the file: docs.aws.amazon.com/sdkref describes it"},
 		{as(profile.ErrLongLivedKeys), codeDenied, "name the role to assume with --role-arn, or as role_arn in the profile\n--allow-long-lived-keys uses them as they are"},
 		{as(errUnnarrowed), codeDenied, "name the role to assume with --role-arn, or give --narrow off to go on without"},
-		{as(session.ErrGrant), codeUsage, ""},
+		{as(session.ErrGrant), codeUsage, "check --session-duration, --session-name, --source-identity, --session-tag, --external-id, and the profile's settings like them"},
 		{as(session.ErrDuration), codeUsage, "give a --session-duration from 15m to the role's maximum; where a role assumes another the maximum is 1h"},
 		{as(session.ErrPolicyTooLarge), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or fewer files at once"},
 		{as(session.ErrExpiredBase), codeDenied, "sign in again (aws sso login), or put new keys in the profile"},
@@ -151,14 +178,16 @@ func remedies() []remedy {
 		{as(session.ErrDenied), codeDenied, "check the role's name, its trust policy and that this user may call sts:AssumeRole on it\na trust policy may ask for --external-id, --mfa-serial, --source-identity, --session-tag or a --session-name"},
 		{as(sealift.ErrSessionExpired), codeDenied, "the session ended and could not be renewed: sign in again and upload anew"},
 		{deniedTagging, codeDenied, "let the role's policy allow s3:PutObjectTagging, or leave out --tagging"},
-		{coded("AccessDenied"), codeDenied, "the role must allow s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on this bucket and key, and the bucket's policy must not deny it"},
+		{coded("AccessDenied"), codeDenied, "the role must allow s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on this bucket and key, and the bucket's policy must not deny it\ncheck the bucket's name too: S3 says the same of one that is not there or is not yours"},
 		{as(sealift.ErrDenied), codeDenied, "check the role's policy, the bucket's policy and the account with: aws sts get-caller-identity"},
 
 		{as(sealift.ErrUnknownOutcome), codeIntegrity, "look whether the object is there and whose it is; a reader (--reader-profile) settles this by itself next time"},
 		{as(sealift.ErrSourceChanged), codeIntegrity, "upload it again when nothing writes to it"},
 		{as(sealift.ErrIntegrity), codeIntegrity, "upload it again; if it happens twice, suspect memory, disk or a proxy on the way"},
 
-		{as(sealift.ErrInvalid), codeUsage, ""},
+		{as(sealift.ErrInvalid), codeUsage, "sealift upload --help says what each flag takes"},
+		{unverified, codeFailed, "give the authority that signed the server's certificate with --ca-bundle, if you trust it"},
+		{unreached, codeFailed, "nothing answered: check the network, a proxy on the way (HTTPS_PROXY), and --endpoint-url or endpoint_url in the profile where one is set"},
 		{as(fs.ErrNotExist), codeUsage, "check the path"},
 		{as(fs.ErrPermission), codeUsage, "check who may read it"},
 	}
@@ -186,6 +215,9 @@ func exitCode(err error) int {
 func hintFor(err error) string {
 	if u, ok := errors.AsType[*usageError](err); ok {
 		return u.hint
+	}
+	if a, ok := errors.AsType[*advised](err); ok {
+		return a.hint
 	}
 	return strings.TrimSpace(remedyFor(err).hint)
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sealift/sealift"
@@ -37,6 +39,15 @@ func TestEveryErrorHasItsExitCode(t *testing.T) {
 				t.Errorf("%v: exit code %d, want %d", err, got, code)
 			}
 		}
+	}
+	// An error number of the system is the network's only when a connection
+	// says so.
+	missing, refused := &fs.PathError{Op: "open", Path: "a", Err: syscall.ENOENT}, &net.OpError{Op: "dial", Err: syscall.EACCES}
+	if unreached(missing) || exitCode(missing) != codeUsage {
+		t.Errorf("%v: exit code %d, want %d", missing, exitCode(missing), codeUsage)
+	}
+	if !unreached(refused) || exitCode(refused) != codeFailed {
+		t.Errorf("%v: exit code %d, want %d", refused, exitCode(refused), codeFailed)
 	}
 	if exitCode(nil) != codeDone {
 		t.Error("nothing wrong is not 0")

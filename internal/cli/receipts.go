@@ -42,6 +42,9 @@ func newShelf(named, state, run string, several bool) (shelf, error) {
 	if several {
 		return shelf{}, &usageError{fmt.Sprintf("--receipt %s is one file, and there are several sources", named), "end it in / to have one receipt each in that folder"}
 	}
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > 0) {
+		return shelf{}, &usageError{fmt.Sprintf("--receipt %s is there already", named), "name a new file, a folder (DIR/) that keeps each receipt by its own name, or - for standard output"}
+	}
 	if parent, err := os.Stat(filepath.Dir(named)); err != nil || !parent.IsDir() {
 		return shelf{}, &usageError{fmt.Sprintf("--receipt %s: its folder is not there", named), "make the folder first"}
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 
@@ -57,6 +56,7 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 		return err
 	}
 	r.teller = newTeller(s, u.Output, r.id, all, log)
+	r.advise = u.advise
 	if s.oneScreen() {
 		r.Out = r.progress // results too go above what moves
 	}
@@ -117,6 +117,7 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 		return context.Cause(ctx)
 	}
 	got, err := r.upload.one(ctx, up, bucket, one)
+	err = r.troubled(one.key, r.upload.advise(err))
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = context.Cause(ctx)
 	}
@@ -189,7 +190,7 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 		if !errors.Is(errs[i], errReceipt) {
 			r.failure(one, r.upload.object(bucket, one.key), errs[i])
 		}
-		s.complain(at(one, errs[i]))
+		s.complain(r.upload.at(bucket, one, errs[i]))
 	}
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		s.Say("interrupted: %d of %d stored; what was begun has been aborted", r.stored, len(all))
@@ -200,9 +201,6 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 	}
 	return errs[len(all)]
 }
-
-// at names the source an error is about.
-func at(one sending, err error) error { return fmt.Errorf("upload %s: %w", one.path, err) }
 
 // summary is the last line of --json.
 func (r *run) summary(err error) summary {

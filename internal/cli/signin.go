@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -132,6 +133,9 @@ func (i *Identity) readAs(ctx context.Context, o profile.Options) (aws.Credentia
 		return nil, nil
 	}
 	id, err := profile.Load(ctx, o)
+	if errors.Is(err, profile.ErrNoProfile) && i.ReaderProfile != "" {
+		err = &advised{err, "--reader-profile names a profile in ~/.aws/config (AWS_CONFIG_FILE): check its name"}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("sign in the reader: %w", err)
 	}

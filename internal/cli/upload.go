@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,7 +51,7 @@ func (u *Upload) bind(f *pflag.FlagSet) {
 
 func (u *Upload) bindSending(f *pflag.FlagSet) {
 	u.Storage.bindSending(f)
-	f.Var(&u.Concurrency, "concurrency", fmt.Sprintf("requests under way at once (default auto: %d)", sealift.DefaultConnections))
+	f.Var(&u.Concurrency, "concurrency", fmt.Sprintf("requests under way at once (default auto: follows the server, from %d)", sealift.DefaultConnections))
 	u.KeepTrying = 10 * time.Minute
 	f.Var(span{&u.KeepTrying, 0, 0, "a time, as 10m or 600"}, "keep-trying", "how long to survive S3 being out of reach or busy, as 10m or in seconds (default 10m)")
 }
@@ -85,13 +87,35 @@ func (u *Upload) Run(ctx context.Context, s *Streams, args []string) error {
 func (u *Upload) check(bucket string, all sendings) error {
 	for _, one := range all {
 		if _, err := plan.For(one.size, int64(u.PartSize)); err != nil {
-			return at(one, err)
+			return u.at(bucket, one, u.advise(err))
+		}
+		if err := (sealift.Object{Bucket: bucket, Key: one.key}).Check(); err != nil {
+			return u.at(bucket, one, &advised{err, "name another key in the destination: s3://BUCKET/KEY"})
 		}
 		if err := u.object(bucket, one.key).Check(); err != nil {
-			return at(one, err)
+			return u.at(bucket, one, err)
 		}
 	}
 	return nil
+}
+
+// at names the source and the object that an error is about.
+func (u *Upload) at(bucket string, one sending, err error) error {
+	return fmt.Errorf("upload %s to %s: %w", one.path, address(bucket, one.key), err)
+}
+
+// advise gives an error the remedy that goes with the flags of this command.
+func (u *Upload) advise(err error) error {
+	table := remedyFor(err).hint
+	switch {
+	case errors.Is(err, plan.ErrPartSize):
+		return &usageError{"--part-size: " + strings.TrimPrefix(err.Error(), plan.ErrPartSize.Error()+": "), table}
+	case errors.Is(err, sealift.ErrExists) && u.ReaderProfile == "" && u.ReaderRoleARN == "":
+		return &advised{err, table + "\na reader (--reader-profile or --reader-role-arn) finds that out before anything is sent"}
+	case coded("AccessDenied")(err) && u.ExpectedOwner != "":
+		return &advised{err, "the bucket may be another account's than " + u.ExpectedOwner + ", which --expected-bucket-owner asks for\n" + table}
+	}
+	return err
 }
 
 // want is what the session must be able to write.
