@@ -3,6 +3,7 @@ package sealift
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"sync"
 	"time"
@@ -133,7 +134,28 @@ func (u *Uploader) transfer(source Source, object Object) *engine.Transfer {
 func (u *Uploader) report(t *engine.Transfer, e Event) {
 	e.Time, e.Run, e.Transfer = time.Now().UTC(), u.config.Run, t.ID
 	e.Bucket, e.Key, e.Source = t.Object.Bucket, t.Object.Key, t.Source.Name()
+	u.log(e)
 	u.events.send(e)
+}
+
+// log tells what marks the life of a transfer.
+func (u *Uploader) log(e Event) {
+	message, tells := map[string]string{"started": "transfer started", "waiting": "transfer waits for S3",
+		"stored": "transfer stored", "failed": "transfer failed"}[e.Type]
+	if !tells {
+		return
+	}
+	facts := []slog.Attr{slog.String("run", e.Run), slog.String("transfer", e.Transfer), slog.String("bucket", e.Bucket), slog.String("key", e.Key)}
+	if e.Type != "waiting" {
+		facts = append(facts, slog.Int64("bytes", e.Size))
+	}
+	if e.RequestID != "" {
+		facts = append(facts, slog.String("request_id", e.RequestID))
+	}
+	if e.Err != nil {
+		facts = append(facts, slog.Any("err", e.Err))
+	}
+	u.config.Logger.LogAttrs(context.Background(), slog.LevelInfo, message, facts...)
 }
 
 func eventOf(s engine.Step) Event {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -109,7 +108,6 @@ func (t *teller) event(e sealift.Event) {
 		t.told[e.Key] = true
 		t.mu.Unlock()
 	}
-	t.record(e)
 	if e.Type == "waiting" {
 		t.note("S3 is out of reach or busy, trying again in %v: %v", e.Wait.Round(time.Second/10), e.Err)
 	}
@@ -149,30 +147,6 @@ func (t *teller) troubled(key string, err error) error {
 		return fmt.Errorf("%w, tried for %v", err, took)
 	}
 	return err
-}
-
-// record logs what marks a transfer's life.
-func (t *teller) record(e sealift.Event) {
-	level := slog.LevelInfo
-	switch e.Type {
-	case "progress", "retried": // the library logs requests that are sent again
-		return
-	case "waiting":
-		level = slog.LevelWarn
-	case "failed":
-		level = slog.LevelError
-	}
-	facts := []slog.Attr{slog.String("run", e.Run), slog.String("transfer", e.Transfer), slog.String("bucket", e.Bucket), slog.String("key", e.Key)}
-	if e.Size > 0 {
-		facts = append(facts, slog.Int64("bytes", e.Size))
-	}
-	if e.RequestID != "" {
-		facts = append(facts, slog.String("request_id", e.RequestID))
-	}
-	if e.Err != nil {
-		facts = append(facts, slog.Any("err", e.Err))
-	}
-	t.log.LogAttrs(context.Background(), level, "transfer "+e.Type, facts...)
 }
 
 // failure prints the JSON line of a transfer that failed before the library

@@ -188,6 +188,7 @@ func (t *Transfer) sendPart(ctx context.Context, id string, number int) (Action,
 		settle(err == nil)
 		if err == nil {
 			t.keep(stored)
+			t.Logger.Debug("part stored", "transfer", t.ID, "part", number, "bytes", part.Size, "attempt", r.attempt, "request_id", answer.RequestID)
 		}
 		return answer, err
 	})
