@@ -18,7 +18,7 @@ import (
 // allowed the engine goes on; otherwise those that are get deleted and the
 // others are named with their refusal, as S3 does.
 func (f *Front) serveDeletes(c fiber.Ctx, k *call) error {
-	body, err := k.body()
+	body, err := k.whole()
 	if err != nil {
 		return f.refuse(c, err)
 	}

@@ -10,6 +10,7 @@ package front
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v3"
@@ -46,6 +47,7 @@ const reasonHeader = "X-Sandbox-Reason"
 // Handle answers a request or lets the engine do so.
 func (f *Front) Handle(c fiber.Ctx) error {
 	q := newRequest(c)
+	defer q.body.finish()
 	if isIssuer(q.path) {
 		return f.serveIssuer(c, q)
 	}
@@ -67,9 +69,8 @@ func (f *Front) Handle(c fiber.Ctx) error {
 		"The sandbox has no service %q", q.service()))
 }
 
-// refuse writes an S3 error, after the client could send all it wanted to.
+// refuse writes an S3 error.
 func (f *Front) refuse(c fiber.Ctx, e *awserr.Error) error {
-	drain(c)
 	requestID, hostID := utils.EnsureRequestIDs(c)
 	if e.Reason != "" {
 		c.Set(reasonHeader, headerSafe(e.Reason))
@@ -80,7 +81,6 @@ func (f *Front) refuse(c fiber.Ctx, e *awserr.Error) error {
 
 // refuseQuery writes an error as STS does.
 func (f *Front) refuseQuery(c fiber.Ctx, e *awserr.Error) error {
-	drain(c)
 	if e.Reason != "" {
 		c.Set(reasonHeader, headerSafe(e.Reason))
 	}
@@ -107,4 +107,14 @@ func (f *Front) serveSTS(c fiber.Ctx, q *request, who *account.Caller) error {
 	c.Set("x-amzn-RequestId", requestID)
 	c.Response().Header.SetContentType("text/xml")
 	return c.Status(http.StatusOK).Send(body)
+}
+
+// headerSafe keeps text to what a header may hold.
+func headerSafe(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '_'
+		}
+		return r
+	}, s)
 }

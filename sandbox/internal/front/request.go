@@ -20,6 +20,7 @@ type request struct {
 	c      fiber.Ctx
 	path   string // unescaped
 	query  url.Values
+	body   *body
 	signed sigv4.Request
 	sig    sigv4.Signature
 	sigErr error
@@ -31,7 +32,7 @@ func newRequest(c fiber.Ctx) *request {
 		_, rest, _ := strings.Cut(raw[at+3:], "/")
 		raw = "/" + rest
 	}
-	q := &request{c: c, path: raw}
+	q := &request{c: c, path: raw, body: newBody(c)}
 	if plain, err := url.PathUnescape(raw); err == nil {
 		q.path = plain
 	}
@@ -80,8 +81,8 @@ func (q *request) s3() access.Request {
 	}
 }
 
-// body reads the whole body and holds it to the signed hash.
-func (q *request) body() ([]byte, *awserr.Error) {
+// whole reads the whole body and holds it to the signed hash.
+func (q *request) whole() ([]byte, *awserr.Error) {
 	body := q.c.Request().Body()
 	claimed := q.sig.PayloadHash
 	if len(claimed) != sha256.Size*2 { // UNSIGNED-PAYLOAD, or none

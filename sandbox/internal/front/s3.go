@@ -130,11 +130,7 @@ func (f *Front) pass(c fiber.Ctx, k *call) error {
 	if err := c.Next(); err != nil {
 		return err
 	}
-	status := c.Response().StatusCode()
-	if status >= http.StatusBadRequest {
-		drain(c)
-	}
-	if status == http.StatusNotFound && f.hidesMissing(c, k) {
+	if c.Response().StatusCode() == http.StatusNotFound && f.hidesMissing(c, k) {
 		p := access.ListPermission(k.op.Bucket)
 		return f.refuse(c, awserr.Denied("Access Denied").
 			Because("there is no such key, and without "+p.Action+" S3 does not say so"))
@@ -155,7 +151,7 @@ func (f *Front) hidesMissing(c fiber.Ctx, k *call) bool {
 
 // serveDocument answers for the bucket documents the engine does not keep.
 func (f *Front) serveDocument(c fiber.Ctx, k *call, name string) error {
-	body, err := k.body()
+	body, err := k.whole()
 	if err != nil {
 		return f.refuse(c, err)
 	}
