@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/sealift/sealift/sandbox/internal/iameval"
@@ -78,7 +79,7 @@ func (a *Account) open(accessKeyID, token string) (*Session, error) {
 	if len(a.opened) >= maxOpened {
 		clear(a.opened)
 	}
-	a.opened[token] = s
+	a.opened[strings.Clone(token)] = s // it may be fiber's, overwritten by the connection's next request
 	return s, nil
 }
 

@@ -90,8 +90,10 @@ func (d *Documents) Policy(bucket string) *iameval.Document {
 	return d.policy[bucket]
 }
 
-// Put stores a document; the text "" removes it.
+// Put stores a document; the text "" removes it. The bucket's name may be
+// fiber's, which is overwritten by the connection's next request.
 func (d *Documents) Put(bucket, name, text string) error {
+	bucket = strings.Clone(bucket)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	docs := maps.Clone(d.texts[bucket])

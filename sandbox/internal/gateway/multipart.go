@@ -102,11 +102,11 @@ func (s *Store) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMult
 	if err != nil {
 		return result, version, err
 	}
-	if u.Answer, err = json.Marshal(completed{result, version}); err != nil {
+	answer, err := json.Marshal(completed{result, version})
+	if err != nil {
 		return result, version, fmt.Errorf("remember answer: %w", err)
 	}
-	u.Parts = parts
-	if err := s.uploads.Add(u); err != nil {
+	if err := s.uploads.Answer(u, answer, parts); err != nil {
 		return result, version, err
 	}
 	e.tell(ctx)

@@ -19,7 +19,8 @@ import (
 	"time"
 )
 
-// An Upload is what is remembered of one.
+// An Upload is what is remembered of one. Only its end, Answer and Parts, is
+// ever changed, between Lock and Unlock.
 type Upload struct {
 	ID           string
 	Bucket       string
@@ -92,19 +93,31 @@ func (us *Uploads) Find(bucket, key, id string) (*Upload, bool) {
 	return u, true
 }
 
-// Add remembers an upload, or what has become of it. The strings in u may be
-// fiber's, which are overwritten by the connection's next request.
+// Add remembers a new upload. The strings in u may be fiber's, which are
+// overwritten by the connection's next request.
 func (us *Uploads) Add(u *Upload) error {
-	us.mu.Lock()
-	defer us.mu.Unlock()
 	for _, s := range []*string{&u.ID, &u.Bucket, &u.Key, &u.Initiator, &u.Encryption, &u.KMSKey, &u.StorageClass} {
 		*s = strings.Clone(*s)
 	}
+	us.mu.Lock()
+	us.byID[u.ID] = u
+	us.mu.Unlock()
+	return us.store(u)
+}
+
+// Answer ends an upload with the first answer of Complete to these parts.
+// Call it between Lock and Unlock.
+func (us *Uploads) Answer(u *Upload, answer json.RawMessage, parts string) error {
+	u.Answer, u.Parts = answer, parts
+	return us.store(u)
+}
+
+// store replaces the upload's file in one step.
+func (us *Uploads) store(u *Upload) error {
 	text, err := json.Marshal(u)
 	if err != nil {
 		return fmt.Errorf("remember upload %s: %w", u.ID, err)
 	}
-	us.byID[u.ID] = u
 	next := us.file(u.ID) + ".next"
 	if err := os.WriteFile(next, text, 0o600); err != nil {
 		return fmt.Errorf("remember upload %s: %w", u.ID, err)
