@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
@@ -69,6 +71,7 @@ func TestTrap11TrustConditions(t *testing.T) {
 		"bare":     trust(userARN, assumeOnly, ``),
 		"tagged":   trust(userARN, allSTS, `"StringEquals":{"aws:RequestTag/team":"blue"},"ForAllValues:StringEquals":{"aws:TagKeys":["team","cost"]}`),
 		"mfa":      trust(userARN, assumeOnly, `"Bool":{"aws:MultiFactorAuthPresent":"true"}`),
+		"several":  trust(userARN, assumeOnly, `"StringEquals":{"sts:ExternalId":"secret-7","aws:PrincipalAccount":"123456789012"},"Bool":{"aws:MultiFactorAuthPresent":"true"}`),
 		"named":    trust(userARN, assumeOnly, `"StringLike":{"sts:RoleSessionName":"sealift-*"}`),
 		"denying": trust(userARN, assumeOnly, ``) + `,{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole",
 			"Condition":{"StringNotEquals":{"sts:ExternalId":"x1"}}}`,
@@ -96,27 +99,30 @@ func TestTrap11TrustConditions(t *testing.T) {
 		as      string
 		edits   []edit
 		refused string // the action that is refused; "" = allowed
+		because string // what the sandbox tells and AWS does not
 	}{
-		{"external", "with its id", []edit{external("secret-7")}, ""},
-		{"external", "without an id", nil, "sts:AssumeRole"},
-		{"external", "with another id", []edit{external("secret-8")}, "sts:AssumeRole"},
-		{"identity", "matching", []edit{identity("ann-1")}, ""},
-		{"identity", "none", nil, "sts:AssumeRole"},
-		{"identity", "another", []edit{identity("bob-1")}, "sts:AssumeRole"},
-		{"bare", "plain", nil, ""},
-		{"bare", "with an identity it may not set", []edit{identity("ann-1")}, "sts:SetSourceIdentity"},
-		{"bare", "with tags it may not set", []edit{tags("team", "blue")}, "sts:TagSession"},
-		{"tagged", "with its tag", []edit{tags("team", "blue")}, ""},
-		{"tagged", "with another value", []edit{tags("team", "red")}, "sts:AssumeRole"},
-		{"tagged", "with a key too many", []edit{tags("team", "blue", "extra", "1")}, "sts:AssumeRole"},
-		{"mfa", "with a code", []edit{mfa}, ""},
-		{"mfa", "without a code", nil, "sts:AssumeRole"},
-		{"named", "matching", []edit{name("sealift-1")}, ""},
-		{"named", "another", []edit{name("other-1")}, "sts:AssumeRole"},
-		{"denying", "escaping the deny", []edit{external("x1")}, ""},
-		{"denying", "explicitly denied", nil, "sts:AssumeRole"},
-		{"whole-account", "by a user whose own policy does not allow it", nil, "sts:AssumeRole"},
-		{"elsewhere", "by another user", nil, "sts:AssumeRole"},
+		{"external", "with its id", []edit{external("secret-7")}, "", ""},
+		{"external", "without an id", nil, "sts:AssumeRole", "condition sts:ExternalId does not hold"},
+		{"external", "with another id", []edit{external("secret-8")}, "sts:AssumeRole", "condition sts:ExternalId does not hold"},
+		{"identity", "matching", []edit{identity("ann-1")}, "", ""},
+		{"identity", "none", nil, "sts:AssumeRole", "condition sts:SourceIdentity does not hold"},
+		{"identity", "another", []edit{identity("bob-1")}, "sts:AssumeRole", "condition sts:SourceIdentity does not hold"},
+		{"bare", "plain", nil, "", ""},
+		{"bare", "with an identity it may not set", []edit{identity("ann-1")}, "sts:SetSourceIdentity", "allows this caller sts:SetSourceIdentity"},
+		{"bare", "with tags it may not set", []edit{tags("team", "blue")}, "sts:TagSession", "allows this caller sts:TagSession"},
+		{"tagged", "with its tag", []edit{tags("team", "blue")}, "", ""},
+		{"tagged", "with another value", []edit{tags("team", "red")}, "sts:AssumeRole", "condition aws:RequestTag/team does not hold"},
+		{"tagged", "with a key too many", []edit{tags("team", "blue", "extra", "1")}, "sts:AssumeRole", "condition aws:TagKeys does not hold"},
+		{"mfa", "with a code", []edit{mfa}, "", ""},
+		{"mfa", "without a code", nil, "sts:AssumeRole", "condition aws:MultiFactorAuthPresent does not hold"},
+		{"named", "matching", []edit{name("sealift-1")}, "", ""},
+		{"named", "another", []edit{name("other-1")}, "sts:AssumeRole", "condition sts:RoleSessionName does not hold"},
+		{"denying", "escaping the deny", []edit{external("x1")}, "", ""},
+		{"denying", "explicitly denied", nil, "sts:AssumeRole", "explicit deny in trust policy of denying statement 1 (resource-based policy), by its condition sts:ExternalId"},
+		{"whole-account", "by a user whose own policy does not allow it", nil, "sts:AssumeRole", "no identity-based policy allows it"},
+		{"several", "one of two", []edit{external("secret-7")}, "sts:AssumeRole", "policy, condition aws:MultiFactorAuthPresent does not hold"},
+		{"several", "none of two", nil, "sts:AssumeRole", "policy, condition aws:MultiFactorAuthPresent does not hold and condition sts:ExternalId does not hold"},
+		{"elsewhere", "by another user", nil, "sts:AssumeRole", "principal, or a condition such as"},
 	} {
 		t.Run(c.role+" "+c.as, func(t *testing.T) {
 			edits := append([]edit{func(in *sts.AssumeRoleInput) { in.RoleArn = aws.String(roleOf(c.role)) }}, c.edits...)
@@ -128,6 +134,9 @@ func TestTrap11TrustConditions(t *testing.T) {
 				return
 			}
 			denied(t, err, "User: "+userARN+" is not authorized to perform: "+c.refused+" on resource: "+roleOf(c.role))
+			if got := reasonOf(err); !strings.Contains(got, c.because) {
+				t.Errorf("reason %q does not say %q", got, c.because)
+			}
 		})
 	}
 	t.Run("the administrator may by the account", func(t *testing.T) {
@@ -135,6 +144,15 @@ func TestTrap11TrustConditions(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// reasonOf is what the sandbox says of a refusal beyond AWS's message.
+func reasonOf(err error) string {
+	var answer *awshttp.ResponseError
+	if !errors.As(err, &answer) {
+		return ""
+	}
+	return answer.Response.Header.Get("X-Sandbox-Reason")
 }
 
 func TestTrap11DurationsAreTheRoles(t *testing.T) {

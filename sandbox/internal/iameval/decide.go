@@ -42,6 +42,12 @@ type Verdict struct {
 	Statement Ref
 }
 
+// A Cause says more about a refusal of DecideTrust.
+type Cause struct {
+	Named      bool     // a statement of the trust policy names the caller
+	Conditions []string // keys: of an explicit deny its own, else those that do not hold
+}
+
 // Reason is the verdict in words, for people and logs.
 func (v Verdict) Reason() string {
 	switch {
@@ -66,6 +72,15 @@ func (a Asker) Decide(r Request, resource *Document) Verdict {
 // caller's identity policies; naming the caller suffices.
 func (a Asker) DecideTrust(r Request, trust Document) Verdict {
 	return a.decide(r, &trust, true)
+}
+
+// WhyNot looks for the cause of a refusal that the trust policy decided.
+func (a Asker) WhyNot(r Request, trust Document, v Verdict) Cause {
+	if v.Explicit {
+		return Cause{Named: true, Conditions: trust.statements[v.Statement.Index].keys()}
+	}
+	named, keys := trust.nearest(a.Principal, r)
+	return Cause{Named: named, Conditions: keys}
 }
 
 func (a Asker) decide(r Request, resource *Document, needed bool) Verdict {

@@ -50,6 +50,10 @@ type statement struct {
 	alone        string
 	principal    json.RawMessage
 	notPrincipal json.RawMessage
+
+	allow      bool        // Effect
+	bare       string      // alone without its conditions
+	conditions []condition // each on its own
 }
 
 // A Ref names a statement: the document's name, the statement's Sid ("" where
@@ -112,7 +116,11 @@ func newStatement(version string, s policy.Statement, kind Kind) (statement, err
 	if st.alone, err = standAlone(version, s); err != nil {
 		return statement{}, err
 	}
-	return st, policy.Parse(st.alone)
+	if err := policy.Parse(st.alone); err != nil {
+		return statement{}, err
+	}
+	st.allow = s.Effect == "Allow"
+	return st, st.split(version, s)
 }
 
 // standAlone writes s as a document with one statement, escaped for the

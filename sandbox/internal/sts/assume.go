@@ -96,21 +96,36 @@ func authorize(caller account.Caller, role *account.Role, p params, ctx map[stri
 		actions = append(actions, "sts:TagSession")
 	}
 	for _, action := range actions {
-		v := caller.Asker().DecideTrust(
-			iameval.Request{Action: action, Resource: role.ARN(), Context: ctx}, role.TrustPolicy())
-		if !v.Allowed {
-			return denied(caller, action, role.ARN()).Because(trustReason(v))
+		request := iameval.Request{Action: action, Resource: role.ARN(), Context: ctx}
+		if why := refusal(caller.Asker(), request, role.TrustPolicy()); why != "" {
+			return denied(caller, action, role.ARN()).Because(why)
 		}
 	}
 	return nil
 }
 
-// trustReason says which side refused; AWS does not.
-func trustReason(v iameval.Verdict) string {
-	if !v.Explicit && v.Source == iameval.FromResource {
-		return "no statement of the role's trust policy lets this caller in: principal, or a condition such as sts:ExternalId or aws:MultiFactorAuthPresent, does not match"
+// refusal says which side refused, and by which condition, which AWS does not;
+// "" = nobody refused. Clients look for "condition KEY".
+func refusal(asker iameval.Asker, r iameval.Request, trust iameval.Document) string {
+	v := asker.DecideTrust(r, trust)
+	if v.Allowed {
+		return ""
 	}
-	return v.Reason()
+	if v.Source != iameval.FromResource {
+		return v.Reason()
+	}
+	cause := asker.WhyNot(r, trust, v)
+	switch {
+	case v.Explicit && len(cause.Conditions) > 0:
+		return v.Reason() + ", by its condition " + strings.Join(cause.Conditions, " and condition ")
+	case v.Explicit:
+		return v.Reason()
+	case len(cause.Conditions) > 0:
+		return "in the role's trust policy, condition " + strings.Join(cause.Conditions, " does not hold and condition ") + " does not hold"
+	case cause.Named:
+		return "no statement of the role's trust policy allows this caller " + r.Action
+	}
+	return "no statement of the role's trust policy lets this caller in: principal, or a condition such as sts:ExternalId or aws:MultiFactorAuthPresent, does not match"
 }
 
 func denied(caller account.Caller, action, resource string) *awserr.Error {

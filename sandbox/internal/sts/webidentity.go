@@ -86,11 +86,9 @@ func (s *Service) authorizeWeb(r Request, p params, role *account.Role, c Claims
 	ctx[host+":sub"] = []string{c.Subject}
 	ctx[host+":aud"] = c.Audience
 	asker := iameval.Asker{Principal: iameval.Principal{Federated: provider, Account: s.Account.ID()}}
-	v := asker.DecideTrust(iameval.Request{
-		Action: "sts:AssumeRoleWithWebIdentity", Resource: role.ARN(), Context: ctx,
-	}, role.TrustPolicy())
-	if !v.Allowed {
-		return refused.Because(trustReason(v))
+	request := iameval.Request{Action: "sts:AssumeRoleWithWebIdentity", Resource: role.ARN(), Context: ctx}
+	if why := refusal(asker, request, role.TrustPolicy()); why != "" {
+		return refused.Because(why)
 	}
 	return nil
 }
