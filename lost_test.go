@@ -131,7 +131,7 @@ func (f *fixture) lose(t *testing.T, c loss, reader bool, want error) {
 // be reported as stored unless it is what the file holds.
 func TestChangedSourceIsNeverStored(t *testing.T) {
 	f := start(t)
-	rewrite := func(p string) error { return os.WriteFile(p, random(12*mib+1)[1:], 0o600) }
+	rewrite := func(p string) error { return os.WriteFile(p, random(12*mib + 1)[1:], 0o600) }
 	for name, c := range map[string]struct {
 		change func(path string) error
 		want   error

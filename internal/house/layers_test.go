@@ -48,8 +48,10 @@ var layers = map[string]layer{
 	"internal/cli": {[]string{"", "policy", "receipt", "session", "internal/config", "internal/durable", "internal/plan", "internal/profile", "internal/redact", "internal/ui", "internal/s3wire",
 		sdk, "github.com/aws/smithy-go", "github.com/spf13/cobra", "github.com/spf13/pflag", "charm.land/lipgloss/v2", "github.com/dustin/go-humanize", "github.com/oklog/ulid/v2", "golang.org/x/sync", "golang.org/x/term"},
 		"the command calls the library; the engine is the library's"},
-	"bench":       {nil, "it measures programs"},
-	"cmd/sealift": {[]string{"internal/cli"}, "main is a few lines"},
+	"bench":        {nil, "it measures programs"},
+	"bench/null":   {[]string{"internal/sum"}, "a server to measure against costs next to nothing"},
+	"bench/nulls3": {[]string{"bench/null"}, "main is a few lines"},
+	"cmd/sealift":  {[]string{"internal/cli"}, "main is a few lines"},
 }
 
 // forbidden are the library's packages that the sandbox must not import, nor

@@ -93,7 +93,10 @@ func TestNonsenseIsNoSuccess(t *testing.T) {
 		"another root": say(200, "", "<ListPartsOutput/>"),
 		"cut":          say(200, "", "<CompleteMultipartUploadResult><ETag>"),
 		"huge":         say(200, "", strings.Repeat(" ", maxBody+1)),
-		"cut off":      func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "100"); w.Write([]byte("<")) },
+		"cut off": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.Write([]byte("<"))
+		},
 	} {
 		c := serve(t, answer)
 		_, err := c.Complete(t.Context(), object, "id", []Part{{Number: 1, ETag: `"e"`}}, 1, 1, true)
