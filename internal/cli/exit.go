@@ -106,6 +106,14 @@ func trustAsks(names ...string) func(error) bool {
 	}
 }
 
+// refusedAs matches a refusal of STS by its error code.
+func refusedAs(code string) func(error) bool {
+	return func(err error) bool {
+		r, ok := errors.AsType[*session.Refusal](err)
+		return ok && r.Code == code && r.Reason == nil
+	}
+}
+
 // deniedTagging matches a refusal that names the right to set tags.
 func deniedTagging(err error) bool {
 	return coded("AccessDenied")(err) && strings.Contains(err.Error(), "s3:PutObjectTagging")
@@ -148,7 +156,7 @@ func remedies() []remedy {
 		{as(errNoTerminal), codeUsage, "give the MFA code with --mfa-code"},
 
 		{as(errReceipt), codeFailed, "the object is stored and its receipt is on standard output: keep that; --state-dir or --receipt say where receipts go"},
-		{as(errOutput), codeFailed, "the object is stored, and its receipt is kept where --receipt or --state-dir say"},
+		{as(errOutput), codeFailed, ""},
 		{as(sealift.ErrExists), codeFailed, "choose another key, or replace it with --if-exists overwrite"},
 		{coded("NoSuchBucket"), codeFailed, "check the bucket's name, --region and the account; sealift creates no buckets"},
 		{coded("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"), codeFailed, "the bucket is in another region: give it with --region"},
@@ -160,11 +168,14 @@ func remedies() []remedy {
 		{as(profile.ErrSessionName), codeUsage, "put {run} in it: every run has its own name then, and the trail can be joined to the receipt"},
 		{as(profile.ErrEndpoint), codeUsage, "use https, or --allow-plain-http where the network is your own"},
 		{as(profile.ErrFiles), codeUsage, "correct the file: docs.aws.amazon.com/sdkref describes it"},
+		{as(profile.ErrBundle), codeUsage, "name a PEM file: --ca-bundle, AWS_CA_BUNDLE, or ca_bundle in the profile"},
+		{as(profile.ErrEnvironment), codeUsage, "correct that variable, or unset it"},
 		{as(profile.ErrLongLivedKeys), codeDenied, "name the role to assume with --role-arn, or as role_arn in the profile\n--allow-long-lived-keys uses them as they are"},
 		{as(errUnnarrowed), codeDenied, "name the role to assume with --role-arn, or give --narrow off to go on without"},
 		{as(session.ErrGrant), codeUsage, "check --session-duration, --session-name, --source-identity, --session-tag, --external-id, and the profile's settings like them"},
 		{as(session.ErrDuration), codeUsage, "give a --session-duration from 15m to the role's maximum; where a role assumes another the maximum is 1h"},
 		{as(session.ErrPolicyTooLarge), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or fewer files at once"},
+		{refusedAs("ValidationError"), codeUsage, "correct what it names: roleArn is --role-arn or role_arn in the profile, externalId --external-id, serialNumber --mfa-serial"},
 		{as(session.ErrExpiredBase), codeDenied, "sign in again (aws sso login), or put new keys in the profile"},
 		{as(session.ErrInvalidBase), codeDenied, "check the keys of the profile with: aws sts get-caller-identity"},
 		{as(session.ErrToken), codeDenied, "in GitHub Actions the job needs: permissions: id-token: write"},

@@ -27,7 +27,7 @@ func TestEveryErrorHasItsExitCode(t *testing.T) {
 		codeUsage: {usagef("x"), &config.LockedError{}, &config.ValueError{}, &config.FileError{}, errURL, errSlash, errSameKey, errFolder,
 			errNotRegular, s3wire.ErrPlainHTTP, s3wire.ErrEndpoint, plan.ErrPartSize, plan.ErrTooMany, policy.ErrTooWide, errNoPrefix, errNoTerminal,
 			session.ErrGrant, session.ErrDuration, session.ErrPolicyTooLarge, session.ErrMFANeeded, profile.ErrNoProfile,
-			profile.ErrSessionName, profile.ErrEndpoint, profile.ErrFiles, sealift.ErrInvalid, fs.ErrNotExist, fs.ErrPermission},
+			profile.ErrSessionName, profile.ErrBundle, profile.ErrEnvironment, &session.Refusal{Code: "ValidationError"}, profile.ErrEndpoint, profile.ErrFiles, sealift.ErrInvalid, fs.ErrNotExist, fs.ErrPermission},
 		codeDenied: {profile.ErrNoCredentials, profile.ErrLongLivedKeys, errUnnarrowed, session.ErrExpiredBase, session.ErrInvalidBase,
 			session.ErrToken, session.ErrMFARefused, session.ErrDenied, sealift.ErrSessionExpired, sealift.ErrDenied, coded("AccessDenied")},
 		codeIntegrity:   {sealift.ErrUnknownOutcome, sealift.ErrSourceChanged, sealift.ErrIntegrity},

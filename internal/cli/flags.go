@@ -224,6 +224,10 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 	if !ok {
 		return usage
 	}
+	if missing.GetSpecifiedShortnames() != "" {
+		usage.hint = "a file whose name begins with - is written ./-NAME; " + usage.hint
+		return usage
+	}
 	name := missing.GetSpecifiedName()
 	if what, later := comingFlags()[name]; later {
 		usage.hint = "--" + name + " comes with a later release: " + what

@@ -164,7 +164,15 @@ func (r *run) result(got *receipt.Receipt) error {
 	if r.json != nil {
 		return nil
 	}
-	return r.printResult(result(address(got.Object.Bucket, got.Object.Key), path))
+	return stored(r.printResult(result(address(got.Object.Bucket, got.Object.Key), path)))
+}
+
+// stored says of a result that could not be printed that it is one.
+func stored(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &advised{err, "the object is stored, and its receipt is kept where --receipt or --state-dir say"}
 }
 
 // printReceipt writes a receipt to standard output, where --json has not done

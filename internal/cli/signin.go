@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ type signedIn struct {
 // (parameter DurationSeconds; read 2026-11-24).
 const leastSession = 15 * time.Minute
 
+// regionName is what can stand in a host's name and in a signature.
+var regionName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+
 // signIn reads the profile, assumes the role with a session narrowed to what
 // is wanted, and makes sure that it was granted.
 func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (*signedIn, error) {
@@ -44,6 +48,9 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 	who := &signedIn{region: id.Region, endpoint: id.Endpoint("s3"), roots: id.RootCAs}
 	if who.region == "" {
 		return nil, &usageError{"no region is known", "give --region, or region in the profile"}
+	}
+	if !regionName.MatchString(who.region) {
+		return nil, &usageError{fmt.Sprintf("region %q: none is called that", who.region), "give --region, or region in the profile, as eu-west-1"}
 	}
 	if err := s3wire.CheckEndpoint(who.endpoint, i.AllowPlainHTTP); err != nil {
 		return nil, err

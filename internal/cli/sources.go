@@ -30,6 +30,9 @@ func gather(paths []string, to destination) (sendings, error) {
 	var all sendings
 	taken := map[string]string{}
 	for _, path := range paths {
+		if path == "" {
+			return nil, &usageError{"a source has no name", "is a variable empty, or a space too much in the command line?"}
+		}
 		if path == "-" {
 			return nil, &usageError{"standard input cannot be uploaded yet", "write it to a file first; one that is called - is ./-"}
 		}

@@ -77,7 +77,7 @@ func (u *Upload) Run(ctx context.Context, s *Streams, args []string) error {
 		j := &jsonLines{out: s.Out}
 		j.print(r.summary(err))
 		if err == nil {
-			err = j.err
+			err = stored(j.err)
 		}
 	}
 	return err

@@ -90,10 +90,17 @@ func readAll(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	f, err := os.Open(path)
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file") // a FIFO would be waited for
+	}
+	if err != nil {
+		return nil, &FileError{Path: path, Err: cause(err)}
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, &FileError{Path: path, Err: cause(err)}
 	}

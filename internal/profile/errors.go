@@ -22,6 +22,8 @@ var (
 	ErrSignIn        = errors.New("not signed in")                                      // aws sso login, aws login
 	ErrSessionName   = errors.New("session name without {run} cannot be joined")        // to the trail
 	ErrEndpoint      = errors.New("endpoint not allowed")                               // plain http, or a metadata address
+	ErrBundle        = errors.New("CA bundle holds no certificate")                     // in PEM
+	ErrEnvironment   = errors.New("environment cannot be used as it is")                // a variable of AWS's holds nonsense
 	ErrFiles         = errors.New("AWS configuration files cannot be used as they are") // the cause says why
 )
 

@@ -48,7 +48,7 @@ type role struct {
 func newLoader(ctx context.Context, o Options) (*loader, error) {
 	env, err := config.NewEnvConfig()
 	if err != nil {
-		return nil, fmt.Errorf("read environment: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrEnvironment, err)
 	}
 	named := cmp.Or(o.Profile, env.SharedConfigProfile)
 	l := &loader{options: o, env: env, name: cmp.Or(named, "default")}
@@ -64,6 +64,11 @@ func newLoader(ctx context.Context, o Options) (*loader, error) {
 // readFiles reads the profile; only a default one need not be there.
 func (l *loader) readFiles(ctx context.Context, named string) error {
 	configFile, credentialsFile := l.options.sharedFiles()
+	for _, path := range []string{configFile, credentialsFile} {
+		if err := readable(path); err != nil {
+			return fmt.Errorf("%w: %w", ErrFiles, err)
+		}
+	}
 	shared, err := config.LoadSharedConfigProfile(ctx, l.name, func(o *config.LoadSharedConfigOptions) {
 		o.ConfigFiles, o.CredentialsFiles = []string{configFile}, []string{credentialsFile}
 	})
@@ -100,7 +105,7 @@ func (l *loader) configure(ctx context.Context, named string) error {
 		opts = append(opts, config.WithCustomCABundle(bytes.NewReader(bundle)))
 		l.roots = x509.NewCertPool()
 		if !l.roots.AppendCertsFromPEM(bundle) {
-			return errors.New("read CA bundle: no certificate in it")
+			return ErrBundle
 		}
 	}
 	if l.aws, err = config.LoadDefaultConfig(ctx, opts...); err != nil {
@@ -118,11 +123,33 @@ func (l *loader) bundle() ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
+	if err := readable(path); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBundle, err)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read CA bundle: %w", err)
 	}
 	return text, nil
+}
+
+// maxFile bounds the files that are read whole, in bytes.
+const maxFile = 64 << 20
+
+// readable refuses a file that would not end, or that would be waited for: the
+// SDK reads what it is named to the end. One that is not there is left to
+// whoever opens it, and so is /dev/null, which is empty.
+func readable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil || path == os.DevNull:
+		return nil
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > maxFile:
+		return fmt.Errorf("%s has over %d bytes", path, maxFile)
+	}
+	return nil
 }
 
 // find follows the SDK's order: a named profile; else keys in the environment,
