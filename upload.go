@@ -67,8 +67,10 @@ func (u *Uploader) Close() error {
 //
 // An error that is not ErrUnknownOutcome or ErrIntegrity means that nothing
 // was stored, and that what was begun has been aborted; the error says so where
-// even that failed. When ctx ends, that is done first, within half a minute,
-// and the error is context.Cause(ctx).
+// even that failed. When ctx ends, no more is sent, but what S3 may have acted on
+// is seen through, within a minute: the result is a receipt if the object is
+// stored, else an error that wraps context.Cause(ctx), and ErrUnknownOutcome
+// too if nobody can tell.
 //
 // Errors can be told apart with errors.Is and the sentinels of this package;
 // what S3 said is in an *Error.

@@ -11,9 +11,9 @@ import (
 	"github.com/sealift/sealift/internal/sum"
 )
 
-// completeGrace is how long a Complete that is under way may take to be
-// settled after the caller has given up.
-const completeGrace = 15 * time.Second
+// settleGrace is how long the outcome of a request may take to be settled after
+// the caller has given up.
+func settleGrace() time.Duration { return 15 * time.Second }
 
 // maxSettles bounds how often one Complete is settled.
 const maxSettles = 20
@@ -35,7 +35,7 @@ type completion struct {
 // nothing was stored and the parts are of no use any more.
 func (t *Transfer) complete(ctx context.Context, c *completion) (s3wire.Stored, Action, error) {
 	c.op = s3wire.CompleteMultipartUpload
-	ctx, cancel := detached(ctx, completeGrace)
+	ctx, cancel := detached(ctx, settleGrace)
 	defer cancel()
 	for {
 		var stored s3wire.Stored
@@ -69,9 +69,9 @@ func (t *Transfer) completeFailed(ctx context.Context, c *completion, err error)
 			return found.Stored, nil
 		}
 		return s3wire.Stored{}, fmt.Errorf("%w: %w", ErrUnknown, err)
-	case c.class == s3wire.Exists:
+	case classOf(err) == s3wire.Exists:
 		return s3wire.Stored{}, ErrExists
-	case c.class == s3wire.Corrupt:
+	case classOf(err) == s3wire.Corrupt:
 		return s3wire.Stored{}, t.corrupt(err)
 	}
 	return s3wire.Stored{}, err

@@ -57,6 +57,8 @@ func (t *Transfer) create(ctx context.Context) (string, s3wire.Answer, error) {
 	var id string
 	r := &request{op: s3wire.CreateMultipartUpload}
 	_, err := t.send(ctx, r, func(ctx context.Context) (answer s3wire.Answer, err error) {
+		ctx, cancel := untilAnswered(ctx, new(s3wire.Body))
+		defer cancel()
 		id, answer, err = t.S3.Create(ctx, t.Object)
 		return answer, err
 	})
@@ -197,7 +199,7 @@ func (t *Transfer) sendPart(ctx context.Context, id string, number int) (Action,
 			action = Fail
 		}
 	}
-	if r.class == s3wire.Corrupt {
+	if classOf(err) == s3wire.Corrupt {
 		err = t.corrupt(err)
 	}
 	return action, err

@@ -22,6 +22,8 @@ func (t *Transfer) single(ctx context.Context) (Result, error) {
 	var stored s3wire.Stored
 	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
 		body, settle := t.body(1, crc)
+		ctx, cancel := untilAnswered(ctx, &body)
+		defer cancel()
 		s, err := t.S3.Put(ctx, t.Object, body, t.Overwrite)
 		settle(err == nil)
 		stored = s
@@ -41,18 +43,19 @@ func (t *Transfer) single(ctx context.Context) (Result, error) {
 
 // putFailed finds out what became of a PutObject that was not answered with a
 // success. A refusal because the key is taken, after an attempt whose answer
-// was lost, may be about our own object; so may giving up.
+// was lost, may be about our own object; so may giving up, whoever does.
 func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, crc sum.CRC, err error) (s3wire.Stored, error) {
+	class := classOf(err)
 	switch {
-	case ctx.Err() != nil:
-		return s3wire.Stored{}, err
-	case r.class == s3wire.Corrupt:
+	case class == s3wire.Corrupt:
 		return s3wire.Stored{}, t.corrupt(err)
-	case !r.lost && r.class == s3wire.Exists:
+	case !r.lost && class == s3wire.Exists:
 		return s3wire.Stored{}, ErrExists
 	case !r.lost:
 		return s3wire.Stored{}, err
 	}
+	ctx, cancel := detached(ctx, settleGrace)
+	defer cancel()
 	found, sight := t.look(ctx, crc)
 	switch {
 	case sight == ours:

@@ -43,6 +43,15 @@ func (e *RequestError) Error() string { return e.Err.Error() }
 // Unwrap returns what the wire said.
 func (e *RequestError) Unwrap() error { return e.Err }
 
+// classOf is the class of the answer that a request ended with; of an end that
+// the caller made, Cancelled.
+func classOf(err error) s3wire.Class {
+	if r, ok := errors.AsType[*RequestError](err); ok {
+		return r.Class
+	}
+	return s3wire.Cancelled
+}
+
 // A Hash says how a source is read a second time.
 type Hash int
 
@@ -224,12 +233,32 @@ func (t *Transfer) sum(p plan.Part) (sum.CRC, error) {
 	return t.Source.Sum(p.Offset, p.Size, buf[:])
 }
 
-// detached is a context that outlives ctx by at most that long: for requests
-// that must not be left half done.
-func detached(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+// answerGrace is how long the answer to a request that has gone out whole is
+// waited for after the caller has given up.
+const answerGrace = 10 * time.Second
+
+// untilAnswered is a context for one attempt to send b. If ctx ends when all of
+// b has gone out, S3 may act on it, and the answer is waited for.
+func untilAnswered(ctx context.Context, b *s3wire.Body) (context.Context, context.CancelFunc) {
+	var left atomic.Int64
+	left.Store(b.Size)
+	if moved := b.Moved; moved != nil {
+		b.Moved = func(n int) { left.Add(-int64(n)); moved(n) }
+	}
+	return detached(ctx, func() time.Duration {
+		if left.Load() > 0 {
+			return 0
+		}
+		return answerGrace
+	})
+}
+
+// detached is a context that outlives ctx by as long as grace says when ctx
+// ends: for requests that must not be left half done.
+func detached(ctx context.Context, grace func() time.Duration) (context.Context, context.CancelFunc) {
 	free, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(grace, func() { cancel(context.Cause(ctx)) })
+		timer := time.AfterFunc(grace(), func() { cancel(context.Cause(ctx)) })
 		context.AfterFunc(free, func() { timer.Stop() })
 	})
 	return free, func() { stop(); cancel(nil) }
