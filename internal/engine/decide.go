@@ -29,8 +29,9 @@ type Situation struct {
 	KeepTrying time.Duration // how long trouble may last
 	Heard      bool          // S3 has answered this client before
 	RetryAfter time.Duration // what S3 asked for
-	Renewals   int           // of credentials since a request last succeeded
+	Renewals   int           // of credentials for this request
 	Corrupt    int           // attempts of this request that S3 found corrupt, this one included
+	Mended     int           // attempts of this request after which the client went elsewhere or set its clock, this one included
 	Overwrite  bool          // the object may replace another
 	Lost       bool          // an earlier attempt's answer was lost
 }
@@ -49,6 +50,7 @@ const (
 	unheardLimit = 30 * time.Second // a server that never answered is not waited for longer
 	maxRenewals  = 2
 	maxCorrupt   = 3
+	maxMended    = 4
 )
 
 // Decide says what to do next. It is the only place that knows, and depends on
@@ -108,19 +110,20 @@ func (s Situation) again() Verdict {
 
 // oncemore: the client has mended the cause; if it shows again, it has not.
 func (s Situation) oncemore() Verdict {
-	if s.Attempt > 3 {
-		return Verdict{Action: Fail}
+	if s.Mended < maxMended {
+		return Verdict{Action: Retry}
 	}
-	return Verdict{Action: Retry}
+	return Verdict{Action: Fail}
 }
 
-// wait is full jitter over an exponential back-off, after what S3 asked for.
+// wait is full jitter over an exponential back-off, after what S3 asked for
+// within what the caller has patience for.
 func (s Situation) wait(a Action) Verdict {
 	jitter := longestWait
 	if s.Attempt < 10 {
 		jitter = min(jitter, firstWait<<(s.Attempt-1))
 	}
-	return Verdict{Action: a, Floor: s.RetryAfter, Jitter: jitter}
+	return Verdict{Action: a, Floor: min(s.RetryAfter, max(0, s.KeepTrying)), Jitter: jitter}
 }
 
 // afterExists: without an earlier attempt whose answer was lost, somebody else
@@ -133,12 +136,15 @@ func (s Situation) afterExists() Verdict {
 }
 
 // afterConflict: a Complete that met another write must begin again with all
-// its parts; a PutObject is just sent again.
+// its parts, unless that write may be its own earlier attempt; a PutObject is
+// just sent again.
 func (s Situation) afterConflict() Verdict {
-	switch s.Op {
-	case s3wire.CompleteMultipartUpload:
+	switch {
+	case s.Op == s3wire.CompleteMultipartUpload && s.Lost:
+		return s.wait(Settle)
+	case s.Op == s3wire.CompleteMultipartUpload:
 		return Verdict{Action: Restart}
-	case s3wire.PutObject:
+	case s.Op == s3wire.PutObject:
 		return s.again()
 	}
 	return Verdict{Action: Fail}

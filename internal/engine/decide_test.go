@@ -26,6 +26,7 @@ func TestDecisions(t *testing.T) {
 		{"a Complete answered 500 is settled", func(s *Situation) { s.Op, s.Class = w.CompleteMultipartUpload, w.Server }, Settle},
 		{"a Complete told to slow down did not happen", func(s *Situation) { s.Op, s.Class = w.CompleteMultipartUpload, w.Busy }, Retry},
 		{"a Complete that meets a write begins again", func(s *Situation) { s.Op, s.Class = w.CompleteMultipartUpload, w.Conflict }, Restart},
+		{"but not one that may have met itself", func(s *Situation) { s.Op, s.Class, s.Lost = w.CompleteMultipartUpload, w.Conflict, true }, Settle},
 		{"a Complete without its upload may have happened", func(s *Situation) { s.Op, s.Class = w.CompleteMultipartUpload, w.NoUpload }, Settle},
 		{"a Complete with wrong parts looks at the parts", func(s *Situation) { s.Op, s.Class = w.CompleteMultipartUpload, w.BadPart }, Settle},
 		{"a taken key ends it", func(s *Situation) { s.Op, s.Class = w.CompleteMultipartUpload, w.Exists }, Fail},
@@ -40,6 +41,9 @@ func TestDecisions(t *testing.T) {
 		{"spoilt bytes are sent again", func(s *Situation) { s.Op, s.Class, s.Corrupt = w.UploadPart, w.Corrupt, 1 }, Retry},
 		{"three times spoilt is enough", func(s *Situation) { s.Op, s.Class, s.Corrupt = w.UploadPart, w.Corrupt, maxCorrupt }, Fail},
 		{"another region is tried", func(s *Situation) { s.Op, s.Class = w.PutObject, w.Relocated }, Retry},
+		{"however late it is named", func(s *Situation) { s.Op, s.Class, s.Attempt, s.Mended = w.UploadPart, w.Relocated, 50, 1 }, Retry},
+		{"a clock that goes wrong late is corrected", func(s *Situation) { s.Op, s.Class, s.Attempt, s.Mended = w.UploadPart, w.Skewed, 50, 1 }, Retry},
+		{"but not again and again", func(s *Situation) { s.Op, s.Class, s.Mended = w.UploadPart, w.Skewed, maxMended }, Fail},
 		{"denied is denied", func(s *Situation) { s.Op, s.Class = w.PutObject, w.Denied }, Fail},
 		{"no credentials end it", func(s *Situation) { s.Op, s.Class = w.PutObject, w.NoCredentials }, Fail},
 		{"so does a source that cannot be read", func(s *Situation) { s.Op, s.Class = w.PutObject, w.Source }, Fail},
@@ -58,10 +62,10 @@ func TestDecisions(t *testing.T) {
 // patience ends, and no wait is absurd.
 func TestDecisionsHoldForAnySituation(t *testing.T) {
 	ops := []w.Operation{w.CreateMultipartUpload, w.UploadPart, w.CompleteMultipartUpload, w.AbortMultipartUpload, w.PutObject}
-	holds := func(op, class, attempt uint8, trouble, keep uint16, heard, lost, overwrite bool, renewals, corrupt uint8) bool {
+	holds := func(op, class, attempt uint8, trouble, keep uint16, heard, lost, overwrite bool, renewals, corrupt uint8, after uint16) bool {
 		s := Situation{Op: ops[int(op)%len(ops)], Class: w.Class(class % uint8(w.Refused+1)), Attempt: int(attempt) + 1,
 			Trouble: time.Duration(trouble) * time.Second, KeepTrying: time.Duration(keep) * time.Second, Heard: heard,
-			Lost: lost, Overwrite: overwrite, Renewals: int(renewals), Corrupt: int(corrupt)}
+			Lost: lost, Overwrite: overwrite, Renewals: int(renewals), Corrupt: int(corrupt), RetryAfter: time.Duration(after) * time.Second}
 		v := Decide(s)
 		done := s.Class == w.OK || s.Class == w.NoUpload && s.Op == w.AbortMultipartUpload
 		silent := s.Class == w.Network || s.Class == w.Server || s.Class == w.Busy
@@ -70,7 +74,7 @@ func TestDecisionsHoldForAnySituation(t *testing.T) {
 			return false
 		case silent && s.Trouble >= s.KeepTrying && v.Action != Fail:
 			return false
-		case v.Jitter < 0 || v.Jitter > longestWait:
+		case v.Jitter < 0 || v.Jitter > longestWait || v.Floor < 0 || v.Floor > s.KeepTrying:
 			return false
 		}
 		return true

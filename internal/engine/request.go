@@ -17,6 +17,7 @@ type request struct {
 	since    time.Time // when trouble began; zero when there is none
 	renewals int
 	corrupt  int
+	mended   int
 	lost     bool // an attempt may have happened, and its answer does not tell
 	class    s3wire.Class
 	answer   s3wire.Answer
@@ -66,9 +67,6 @@ func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Con
 		r.lost = true
 		t.loose.CompareAndSwap(false, r.op == s3wire.UploadPart)
 	}
-	if r.class == s3wire.Corrupt {
-		r.corrupt++
-	}
 	if err != nil && r.since.IsZero() {
 		r.since = time.Now()
 	}
@@ -89,8 +87,14 @@ func (t *Transfer) weight(r *request) int64 {
 }
 
 func (t *Transfer) decide(r *request, err error) Verdict {
+	switch r.class {
+	case s3wire.Corrupt:
+		r.corrupt++
+	case s3wire.Relocated, s3wire.Skewed:
+		r.mended++
+	}
 	s := Situation{Op: r.op, Class: r.class, Attempt: r.attempt, KeepTrying: t.KeepTrying, Heard: t.ledger.heard(),
-		Renewals: r.renewals, Corrupt: r.corrupt, Overwrite: t.Overwrite, Lost: r.lost}
+		Renewals: r.renewals, Corrupt: r.corrupt, Mended: r.mended, Overwrite: t.Overwrite, Lost: r.lost}
 	if !r.since.IsZero() {
 		s.Trouble = time.Since(r.since)
 	}

@@ -125,10 +125,15 @@ func Answered(err error) bool {
 }
 
 // Lost reports whether a request whose answer is err may have happened all the
-// same: it had gone out, and nothing that came back says what became of it.
+// same: it had gone out, and nothing that came back says what became of it. A
+// 5xx without a code of S3's comes from something between, which cannot know.
 func Lost(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && (e.Err != nil && e.Whole || e.Err == nil && Classify(err) == Server)
+	if !ok || e.Err != nil {
+		return ok && e.Whole
+	}
+	class := Classify(err)
+	return class == Server || class == Network || class == Busy && e.Code == "" && e.Status >= 500
 }
 
 // codes are S3's error codes that say more than their status.

@@ -120,6 +120,29 @@ func TestErrorInsideA200IsAnError(t *testing.T) {
 	}
 }
 
+// What may have happened is Lost, however it is answered.
+func TestAnswersThatDoNotTellAreLost(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		body   string
+		want   bool
+	}{
+		{200, "<Error><Code>NeverHeardOf</Code></Error>", true},
+		{200, "<Error><Code>SlowDown</Code></Error>", false},
+		{500, "", true},
+		{503, "<html>a proxy's</html>", true},
+		{503, "<Error><Code>SlowDown</Code></Error>", false},
+		{429, "", false},
+		{400, "", false},
+		{412, "", false},
+	} {
+		_, err := serve(t, say(c.status, "", c.body)).Complete(t.Context(), object, "id", []Part{{Number: 1, ETag: "e"}}, 1, 1, false)
+		if Lost(err) != c.want {
+			t.Errorf("%d %s: lost is %v, want %v", c.status, c.body, Lost(err), c.want)
+		}
+	}
+}
+
 func TestPartWithoutAnETagOrWithAnotherSumIsNotStored(t *testing.T) {
 	c := serve(t, say(200, "", ""))
 	if _, _, err := c.Part(t.Context(), object, "id", 1, bytesOf("x")); Classify(err) != Network {
