@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -28,7 +29,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(e *testscript.Env) error { return surround(t, e, sandbox) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"random": random, "line": line, "fifo": fifo, "await": await,
+			"random": random, "line": line, "fifo": fifo, "await": await, "code": code,
 		},
 	})
 }
@@ -120,6 +121,20 @@ func line(ts *testscript.TestScript, neg bool, args []string) {
 		if got := at(found, strings.Split(args[2], ".")); got != args[3] {
 			ts.Fatalf("%s of %s is %q, want %q", args[2], args[1], got, args[3])
 		}
+	}
+}
+
+// code CODE ARGS... runs sealift and wants this exit code.
+func code(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("sealift", args[1:]...)
+	got := 0
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = ended.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
 }
 

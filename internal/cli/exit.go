@@ -89,6 +89,11 @@ func asType[E error](err error) bool {
 	return ok
 }
 
+// both matches what two conditions match.
+func both(a, b func(error) bool) func(error) bool {
+	return func(err error) bool { return a(err) && b(err) }
+}
+
 // coded matches what S3 answered by its error code.
 func coded(codes ...string) func(error) bool {
 	return func(err error) bool {
@@ -140,6 +145,7 @@ func remedies() []remedy {
 
 		{asType[*usageError], codeUsage, ""},
 		{asType[*config.LockedError], codeUsage, "leave it out, or ask whoever keeps that file"},
+		{both(asType[*config.FileError], as(fs.ErrPermission)), codeUsage, "check who may read it, and HOME or XDG_CONFIG_HOME, which say where it lies"},
 		{asType[*config.FileError], codeUsage, "a setting is a flag's long name, as part-size = \"16MiB\"; docs/configuration.md lists them"},
 		{asType[*config.ValueError], codeUsage, ""},
 		{as(errURL), codeUsage, "write s3://BUCKET/KEY, or s3://BUCKET/PREFIX/ to keep the file's name"},
@@ -148,7 +154,7 @@ func remedies() []remedy {
 		{as(errFolder), codeUsage, "name the files in it; folders come with a later release"},
 		{as(errNotRegular), codeUsage, "copy what it holds into a file, and upload that"},
 		{as(s3wire.ErrPlainHTTP), codeUsage, "use https, or --allow-plain-http where the network is your own"},
-		{as(s3wire.ErrEndpoint), codeUsage, "write it as https://HOST[:PORT]"},
+		{as(s3wire.ErrEndpoint), codeUsage, endpointHint},
 		{as(plan.ErrPartSize), codeUsage, "give --part-size 5MiB to 5GiB, or auto"},
 		{as(plan.ErrTooMany), codeUsage, "give a larger --part-size, or auto"},
 		{as(policy.ErrTooWide), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or give --narrow off"},
@@ -163,21 +169,27 @@ func remedies() []remedy {
 		{as(errNoSandbox), codeFailed, "build it (make build) and leave it beside sealift, or put it on PATH"},
 		{as(errDemoUnproven), codeFailed, ""},
 
+		{asType[*profile.SignInError], codeDenied, ""}, // hintFor names the command
+		{asType[*profile.SourceError], codeDenied, ""},
+		{as(profile.ErrProcess), codeDenied, "run credential_process of the profile by hand: it must print the JSON that docs.aws.amazon.com/sdkref describes, and nothing else"},
 		{as(profile.ErrNoProfile), codeUsage, profileBlock},
 		{as(profile.ErrNoCredentials), codeDenied, profileBlock},
 		{as(profile.ErrSessionName), codeUsage, "put {run} in it: every run has its own name then, and the trail can be joined to the receipt"},
-		{as(profile.ErrEndpoint), codeUsage, "use https, or --allow-plain-http where the network is your own"},
+		{as(profile.ErrPlainHTTP), codeUsage, "use https, or --allow-plain-http where the network is your own"},
+		{as(profile.ErrEndpoint), codeUsage, endpointHint},
+		{both(as(profile.ErrFiles), as(fs.ErrPermission)), codeUsage, "check who may read it"},
 		{as(profile.ErrFiles), codeUsage, "correct the file: docs.aws.amazon.com/sdkref describes it"},
 		{as(profile.ErrBundle), codeUsage, "name a PEM file: --ca-bundle, AWS_CA_BUNDLE, or ca_bundle in the profile"},
 		{as(profile.ErrEnvironment), codeUsage, "correct that variable, or unset it"},
 		{as(profile.ErrLongLivedKeys), codeDenied, "name the role to assume with --role-arn, or as role_arn in the profile\n--allow-long-lived-keys uses them as they are"},
 		{as(errUnnarrowed), codeDenied, "name the role to assume with --role-arn, or give --narrow off to go on without"},
-		{as(session.ErrGrant), codeUsage, "check --session-duration, --session-name, --source-identity, --session-tag, --external-id, and the profile's settings like them"},
+		{as(session.ErrGrant), codeUsage, "check --session-duration, --session-name, --source-identity, --session-tag, --external-id, and duration_seconds, role_session_name, external_id and mfa_serial in the profile"},
 		{as(session.ErrDuration), codeUsage, "give a --session-duration from 15m to the role's maximum; where a role assumes another the maximum is 1h"},
 		{as(session.ErrPolicyTooLarge), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or fewer files at once"},
 		{refusedAs("ValidationError"), codeUsage, "correct what it names: roleArn is --role-arn or role_arn in the profile, externalId --external-id, serialNumber --mfa-serial"},
 		{as(session.ErrExpiredBase), codeDenied, "sign in again (aws sso login), or put new keys in the profile"},
 		{as(session.ErrInvalidBase), codeDenied, "check the keys of the profile with: aws sts get-caller-identity"},
+		{both(as(session.ErrToken), asType[*fs.PathError]), codeDenied, "check web_identity_token_file in the profile, or AWS_WEB_IDENTITY_TOKEN_FILE"},
 		{as(session.ErrToken), codeDenied, "in GitHub Actions the job needs: permissions: id-token: write"},
 		{as(session.ErrMFANeeded), codeUsage, "give the MFA code with --mfa-code"},
 		{as(session.ErrMFARefused), codeDenied, "wait for the device's next code: each is taken once; check its serial number (--mfa-serial)"},
@@ -197,6 +209,7 @@ func remedies() []remedy {
 		{as(sealift.ErrIntegrity), codeIntegrity, "upload it again; if it happens twice, suspect memory, disk or a proxy on the way"},
 
 		{as(sealift.ErrInvalid), codeUsage, "sealift upload --help says what each flag takes"},
+		{asType[tls.RecordHeaderError], codeFailed, "what answers there speaks no TLS: if it is your own server, write http:// in --endpoint-url or endpoint_url"},
 		{unverified, codeFailed, "give the authority that signed the server's certificate with --ca-bundle, if you trust it"},
 		{unreached, codeFailed, "nothing answered: check the network, a proxy on the way (HTTPS_PROXY), and --endpoint-url or endpoint_url in the profile where one is set"},
 		{as(fs.ErrNotExist), codeUsage, "check the path"},
@@ -230,8 +243,28 @@ func hintFor(err error) string {
 	if a, ok := errors.AsType[*advised](err); ok {
 		return a.hint
 	}
+	if s, ok := errors.AsType[*profile.SignInError](err); ok {
+		return "sign in: " + s.Command
+	}
+	if s, ok := errors.AsType[*profile.SourceError](err); ok {
+		return sourceHint(s)
+	}
 	return strings.TrimSpace(remedyFor(err).hint)
 }
+
+// sourceHint is how a profile comes to its credentials.
+func sourceHint(e *profile.SourceError) string {
+	switch e.Source {
+	case "Environment":
+		return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN where there is one, or name another source in the profile"
+	case "EcsContainer":
+		return "run it in a container of ECS or EKS, or name another source in the profile"
+	}
+	return "write the keys of [" + e.Source + "] into ~/.aws/credentials (AWS_SHARED_CREDENTIALS_FILE), or name another source_profile"
+}
+
+// endpointHint is how to write an endpoint, and where.
+const endpointHint = "write it as https://HOST[:PORT]: --endpoint-url, AWS_ENDPOINT_URL and its like, or endpoint_url in the profile"
 
 // profileBlock is what to write when there are none.
 const profileBlock = `write a profile that names whose keys to use and which role to assume, in ~/.aws/config:

@@ -66,7 +66,7 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 		return nil, err
 	}
 	if _, err := who.session.Retrieve(ctx); err != nil {
-		return nil, err
+		return nil, nameAside(err, id.SetAside)
 	}
 	granted, _ := who.session.Identity("")
 	tell.session(granted)
@@ -76,6 +76,15 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 		err = nil
 	}
 	return who, err
+}
+
+// nameAside adds, where a role may not be assumed, that the session was not
+// named as the profile says: the trust policy may ask for that.
+func nameAside(err error, name string) error {
+	if name == "" || !errors.Is(err, session.ErrDenied) {
+		return err
+	}
+	return &advised{err, hintFor(err) + "\nthe profile's role_session_name is not used, for no trail could be joined to it: where the trust policy asks for it, let it take --session-name " + name + "-{run}"}
 }
 
 // options are what the profile is read with.
@@ -97,7 +106,7 @@ func (i *Identity) narrowed(tell *teller, id *profile.Identity, want policy.Want
 		mode = "require"
 	}
 	if id.SetAside != "" {
-		tell.log.Info("the profile's role_session_name is not used: without {run} no trail can be joined to it", "run", tell.run, "session", id.SetAside)
+		tell.log.Info("the profile's role_session_name is not used: without {run} no trail can be joined to it; --session-name NAME-{run} asks for one like it", "run", tell.run, "session", id.SetAside)
 	}
 	if id.How == profile.Held {
 		if mode == "require" {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/sealift/sealift/internal/redact"
 )
 
 // endpoints knows the URL of each service. --endpoint-url is S3's. For the
@@ -65,7 +67,7 @@ func checkEndpoint(service, address string, plain bool) error {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("%w: %s endpoint %q is no http or https URL", ErrEndpoint, service, address)
+		return fmt.Errorf("%w: %s endpoint %q is no http or https URL", ErrEndpoint, service, redact.URLs(address))
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("%w: %s endpoint on %s has a user, query or fragment", ErrEndpoint, service, u.Host)
@@ -76,7 +78,7 @@ func checkEndpoint(service, address string, plain bool) error {
 	}
 	loopback := ip != nil && ip.IsLoopback() || u.Hostname() == "localhost"
 	if u.Scheme == "http" && !loopback && !plain {
-		return fmt.Errorf("%w: %s endpoint %s is plain http off loopback", ErrEndpoint, service, address)
+		return fmt.Errorf("%w: %s endpoint %s is %w", ErrEndpoint, service, address, ErrPlainHTTP)
 	}
 	return nil
 }

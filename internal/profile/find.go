@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -72,11 +73,11 @@ func (l *loader) readFiles(ctx context.Context, named string) error {
 	shared, err := config.LoadSharedConfigProfile(ctx, l.name, func(o *config.LoadSharedConfigOptions) {
 		o.ConfigFiles, o.CredentialsFiles = []string{configFile}, []string{credentialsFile}
 	})
-	if _, missing := errors.AsType[config.SharedConfigProfileNotExistError](err); missing && named == "" {
+	if missing, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok && named == "" && missing.Profile == l.name {
 		return nil
 	}
 	if err != nil {
-		return files(err)
+		return l.files(err)
 	}
 	l.shared = shared
 	return nil
@@ -105,11 +106,11 @@ func (l *loader) configure(ctx context.Context, named string) error {
 		opts = append(opts, config.WithCustomCABundle(bytes.NewReader(bundle)))
 		l.roots = x509.NewCertPool()
 		if !l.roots.AppendCertsFromPEM(bundle) {
-			return ErrBundle
+			return fmt.Errorf("%w: %s holds no certificate in PEM", ErrBundle, l.bundlePath())
 		}
 	}
 	if l.aws, err = config.LoadDefaultConfig(ctx, opts...); err != nil {
-		return files(err)
+		return l.files(err)
 	}
 	l.aws.BaseEndpoint = nil
 	l.aws.HTTPClient = newClient(l.roots, 0)
@@ -117,9 +118,14 @@ func (l *loader) configure(ctx context.Context, named string) error {
 	return nil
 }
 
+// bundlePath is where the CA bundle lies; "" = there is none.
+func (l *loader) bundlePath() string {
+	return cmp.Or(l.options.CABundle, l.env.CustomCABundle, l.shared.CustomCABundle)
+}
+
 // bundle is the PEM text of the CA bundle, or nil.
 func (l *loader) bundle() ([]byte, error) {
-	path := cmp.Or(l.options.CABundle, l.env.CustomCABundle, l.shared.CustomCABundle)
+	path := l.bundlePath()
 	if path == "" {
 		return nil, nil
 	}
@@ -128,7 +134,7 @@ func (l *loader) bundle() ([]byte, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read CA bundle: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrBundle, err)
 	}
 	return text, nil
 }
@@ -137,11 +143,14 @@ func (l *loader) bundle() ([]byte, error) {
 const maxFile = 64 << 20
 
 // readable refuses a file that would not end, or that would be waited for: the
-// SDK reads what it is named to the end. One that is not there is left to
-// whoever opens it, and so is /dev/null, which is empty.
+// SDK reads what it is named to the end. It refuses one that may not be read,
+// which the SDK takes for one that is not there. That is left to whoever opens
+// it, and so is /dev/null, which is empty.
 func readable(path string) error {
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return err
 	case err != nil || path == os.DevNull:
 		return nil
 	case !info.Mode().IsRegular():
@@ -149,7 +158,11 @@ func readable(path string) error {
 	case info.Size() > maxFile:
 		return fmt.Errorf("%s has over %d bytes", path, maxFile)
 	}
-	return nil
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // find follows the SDK's order: a named profile; else keys in the environment,

@@ -336,7 +336,7 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}{
 		"no such profile":    {"[profile other]\nregion = x\n", profile.ErrNoProfile},
 		"no such source":     {"[profile p]\nrole_arn = r\nsource_profile = gone\n", profile.ErrNoProfile},
-		"source without":     {"[profile p]\nrole_arn = r\nsource_profile = q\n[profile q]\nregion = x\n", profile.ErrFiles},
+		"source without":     {"[profile p]\nrole_arn = r\nsource_profile = q\n[profile q]\nregion = x\n", profile.ErrNoCredentials},
 		"source, no role":    {"[profile p]\nsource_profile = base\n", profile.ErrFiles},
 		"two sources":        {"[profile p]\nrole_arn = r\nsource_profile = base\ncredential_source = Environment\n", profile.ErrFiles},
 		"odd source":         {"[profile p]\nrole_arn = r\ncredential_source = Moon\n", profile.ErrFiles},

@@ -49,7 +49,7 @@ func (l *loader) withoutRole(s *config.SharedConfig) (aws.CredentialsProvider, e
 	case s.LoginSession != "":
 		return l.login(s)
 	case s.CredentialProcess != "":
-		return marked{provider: aws.NewCredentialsCache(processcreds.NewProvider(s.CredentialProcess))}, nil
+		return marked{provider: aws.NewCredentialsCache(processcreds.NewProvider(s.CredentialProcess)), process: true}, nil
 	}
 	p, err := l.ambient()
 	return marked{provider: p, implicit: true}, err
@@ -74,8 +74,9 @@ func static(c aws.Credentials) aws.CredentialsProvider {
 	return credentials.StaticCredentialsProvider{Value: c}
 }
 
-func signedIn(p aws.CredentialsProvider) aws.CredentialsProvider {
-	return marked{provider: aws.NewCredentialsCache(p), signIn: true}
+// signedIn are credentials for which a person signs in by a command.
+func signedIn(p aws.CredentialsProvider, command string) aws.CredentialsProvider {
+	return marked{provider: aws.NewCredentialsCache(p), signIn: command}
 }
 
 // byName is what credential_source names.
@@ -83,7 +84,7 @@ func (l *loader) byName(source string) (aws.CredentialsProvider, error) {
 	switch source {
 	case "Environment":
 		if !l.env.Credentials.HasKeys() {
-			return nil, fmt.Errorf("credential_source Environment: %w", ErrNoCredentials)
+			return nil, &SourceError{"credential_source", source}
 		}
 		return marked{provider: static(l.env.Credentials)}, nil
 	case "Ec2InstanceMetadata":
@@ -91,7 +92,7 @@ func (l *loader) byName(source string) (aws.CredentialsProvider, error) {
 	case "EcsContainer":
 		p, err := l.container()
 		if err == nil && p == nil {
-			err = fmt.Errorf("credential_source EcsContainer: %w", ErrNoCredentials)
+			err = &SourceError{"credential_source", source}
 		}
 		return marked{provider: p}, err
 	}
@@ -183,7 +184,7 @@ func (l *loader) sso(s *config.SharedConfig) (aws.CredentialsProvider, error) {
 	if c.Region == "" || s.SSOAccountID == "" || s.SSORoleName == "" {
 		return nil, fmt.Errorf("%w: sso_region, sso_account_id and sso_role_name are needed", ErrFiles)
 	}
-	return signedIn(ssocreds.New(sso.NewFromConfig(c), s.SSOAccountID, s.SSORoleName, s.SSOStartURL, opts...)), nil
+	return signedIn(ssocreds.New(sso.NewFromConfig(c), s.SSOAccountID, s.SSORoleName, s.SSOStartURL, opts...), "aws sso login --profile "+s.Profile), nil
 }
 
 // login are the credentials that `aws login` left.
@@ -194,5 +195,5 @@ func (l *loader) login(s *config.SharedConfig) (aws.CredentialsProvider, error) 
 	}
 	return signedIn(logincreds.New(signin.NewFromConfig(l.aws), path, func(o *logincreds.Options) {
 		o.RestrictPermissions = true
-	})), nil
+	}), "aws login --profile "+s.Profile), nil
 }
