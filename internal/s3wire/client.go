@@ -109,9 +109,13 @@ type request struct {
 // closes it. On an error of any kind, the body is closed and the error is an
 // *Error.
 func (c *Client) do(ctx context.Context, r request) (*http.Response, Answer, error) {
+	target, creds, err := c.prepare(ctx, r.bucket)
+	answer := Answer{Operation: r.operation, KeyID: creds.AccessKeyID, Time: time.Now().UTC()}
+	if err != nil {
+		return nil, answer, &Error{Answer: answer, Err: err}
+	}
 	ctx, watch := newWatch(ctx, c.stall(r.operation))
-	answer := Answer{Operation: r.operation, Time: time.Now().UTC()}
-	hr, body, err := c.sign(ctx, r, watch, &answer)
+	hr, body, err := c.sign(ctx, r, target, creds, watch)
 	if err != nil {
 		watch.stop()
 		return nil, answer, &Error{Answer: answer, Err: err}
@@ -138,21 +142,26 @@ func (c *Client) stall(op Operation) time.Duration {
 	return c.config.Stall
 }
 
-// sign builds the signed request. Credentials that cannot be had are a
-// *CredentialsError.
-func (c *Client) sign(ctx context.Context, r request, w *watch, answer *Answer) (*http.Request, *body, error) {
-	target, err := c.target(ctx, r.bucket)
+// prepare says where a request goes and who signs it. It may take as long as
+// the provider does: somebody may have to find an MFA device. Credentials that
+// cannot be had are a *CredentialsError.
+func (c *Client) prepare(ctx context.Context, bucket string) (target, aws.Credentials, error) {
+	t, err := c.target(ctx, bucket)
 	if err != nil {
-		return nil, nil, err
+		return target{}, aws.Credentials{}, err
 	}
 	creds, err := c.config.Credentials.Retrieve(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, nil, &CredentialsError{Err: err}
+		return target{}, aws.Credentials{}, &CredentialsError{Err: err}
 	}
-	answer.KeyID = creds.AccessKeyID
+	return t, creds, nil
+}
+
+// sign builds the signed request.
+func (c *Client) sign(ctx context.Context, r request, target target, creds aws.Credentials, w *watch) (*http.Request, *body, error) {
 	sent := &body{Reader: r.body, watch: w, moved: r.moved}
 	hr := (&http.Request{
 		Method:        r.method,
@@ -170,7 +179,7 @@ func (c *Client) sign(ctx context.Context, r request, w *watch, answer *Answer) 
 	hr.Host = hr.URL.Host
 	hr.Header.Set("User-Agent", c.config.UserAgent)
 	hr.Header.Set("X-Amz-Content-Sha256", unsigned)
-	err = c.signer.SignHTTP(ctx, creds, hr, unsigned, target.service, target.region, c.now())
+	err := c.signer.SignHTTP(ctx, creds, hr, unsigned, target.service, target.region, c.now())
 	if err != nil {
 		return nil, nil, fmt.Errorf("sign request: %w", err)
 	}

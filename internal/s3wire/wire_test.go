@@ -120,6 +120,26 @@ func TestErrorInsideA200IsAnError(t *testing.T) {
 	}
 }
 
+// Someone may have to find an MFA device before there are credentials: that is
+// no connection that stands still.
+func TestCredentialsMayTakeTheirTime(t *testing.T) {
+	c := serve(t, say(200, "", ""))
+	c.config.Stall = 50 * time.Millisecond
+	var given time.Time
+	c.config.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		time.Sleep(200 * time.Millisecond)
+		given = time.Now()
+		if ctx.Err() != nil {
+			return aws.Credentials{}, context.Cause(ctx)
+		}
+		return static(ctx)
+	})
+	stored, err := c.Put(t.Context(), object, bytesOf("x"), true)
+	if err != nil || stored.Time.Before(given) {
+		t.Errorf("sent at %v, signed at %v: %v", stored.Time, given, err)
+	}
+}
+
 // What may have happened is Lost, however it is answered.
 func TestAnswersThatDoNotTellAreLost(t *testing.T) {
 	for _, c := range []struct {
