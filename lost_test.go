@@ -181,6 +181,28 @@ func TestChangedSourceIsNeverStored(t *testing.T) {
 	}
 }
 
+// A file cut short while its one PutObject is under way is said at once, not
+// sent again until patience ends.
+func TestSourceCutDuringPutIsSaid(t *testing.T) {
+	f := start(t)
+	key := key(t)
+	source := file(t, random(1000))
+	conf := f.config(t, key)
+	conf.KeepTrying = time.Hour
+	through := fault.Through(t, f.transport(t), fault.Fault{Op: "PutObject", Nth: 1, Do: func() {
+		if err := os.Truncate(source.Name(), 10); err != nil {
+			t.Error(err)
+		}
+	}})
+	conf.Transport = through
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := open(t, conf).Upload(ctx, sealift.File(source), sealift.Object{Bucket: f.Bucket, Key: key})
+	if !errors.Is(err, sealift.ErrSourceChanged) || f.get(t, key) != nil {
+		t.Errorf("error is %v after %d requests, want ErrSourceChanged", err, through.Count("PutObject"))
+	}
+}
+
 // renewing is a provider that is told of keys that are not taken any more.
 type renewing struct {
 	aws.CredentialsProvider

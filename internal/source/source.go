@@ -129,9 +129,25 @@ func (p Fingerprint) differs(from Fingerprint) string {
 	return "its inode was changed"
 }
 
-// Section reads the bytes from offset to offset+size.
-func (s *Source) Section(offset, size int64) *io.SectionReader {
-	return io.NewSectionReader(s.r, offset, size)
+// Section reads the bytes from offset to offset+size. A source that ends before
+// that is ErrChanged.
+func (s *Source) Section(offset, size int64) io.Reader {
+	return &section{io.NewSectionReader(s.r, offset, size), size}
+}
+
+// A section is a range of a source, of which so many bytes are left.
+type section struct {
+	r    io.Reader
+	left int64
+}
+
+func (s *section) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.left -= int64(n)
+	if err == io.EOF && s.left > 0 {
+		err = fmt.Errorf("%w: it ends %d bytes early", ErrChanged, s.left)
+	}
+	return n, err
 }
 
 // Sum reads the bytes from offset to offset+size and sums them; buf is what it
@@ -142,9 +158,6 @@ func (s *Source) Sum(offset, size int64, buf []byte) (sum.CRC, error) {
 		n, err := section.Read(buf[:min(int64(len(buf)), size)])
 		crc = crc.Add(buf[:n])
 		size -= int64(n)
-		if size > 0 && err == io.EOF {
-			return 0, fmt.Errorf("%w: it ends %d bytes early", ErrChanged, size)
-		}
 		if size > 0 && err != nil {
 			return 0, fmt.Errorf("read source: %w", err)
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"io"
 	"sync"
 
 	"github.com/sealift/sealift/internal/sum"
@@ -62,20 +61,17 @@ func (w *Witness) release() {
 }
 
 func (w *Witness) run(ctx context.Context) error {
-	buf := make([]byte, witnessBuffer)
+	buf, all := make([]byte, witnessBuffer), w.source.Section(0, w.size)
 	for at := int64(0); at < w.size; {
 		w.keepClose(at)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		n, err := w.source.r.ReadAt(buf[:min(int64(len(buf)), w.size-at)], at)
+		n, err := all.Read(buf)
 		w.crc = w.crc.Add(buf[:n])
 		w.sha.Write(buf[:n])
 		at += int64(n)
 		w.advance(&w.read, at)
-		if at < w.size && err == io.EOF {
-			return fmt.Errorf("%w: it ends %d bytes early", ErrChanged, w.size-at)
-		}
 		if at < w.size && err != nil {
 			return fmt.Errorf("read source: %w", err)
 		}
