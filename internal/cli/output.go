@@ -112,6 +112,13 @@ func (j *jsonLines) print(line any) {
 	}
 }
 
+// failed is the first error that writing met.
+func (j *jsonLines) failed() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.err
+}
+
 // plain writes what does not print, or deceives the eye, as JSON's \u escapes:
 // the same JSON, safe on a terminal. encoding/json has escaped all below U+0020.
 func plain(text []byte) []byte {

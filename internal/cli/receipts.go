@@ -15,7 +15,7 @@ import (
 type shelf struct {
 	folder string // receipts lie in it by transfer
 	file   string // the one receipt; "" when there is a folder
-	stdout bool   // they are the results themselves
+	stdout bool   // they are the results themselves; the folder is for when that fails
 	state  string // the state folder's part that must be writable; "" = none
 }
 
@@ -23,21 +23,17 @@ type shelf struct {
 // the run in the state folder. It makes sure that a place the user named is
 // there; the state folder is made when there is something to keep.
 func newShelf(named, state, run string, several bool) (shelf, error) {
-	switch {
-	case named == "-":
-		return shelf{stdout: true}, nil
-	case named == "" && state == "":
-		return shelf{}, nil
-	case named == "":
-		receipts := filepath.Join(state, "receipts")
-		return shelf{folder: filepath.Join(receipts, run), state: receipts}, nil
+	if named == "-" || named == "" {
+		s := shelf{stdout: named == "-"}
+		if state != "" {
+			s.state = filepath.Join(state, "receipts")
+			s.folder = filepath.Join(s.state, run)
+		}
+		return s, nil
 	}
 	info, err := os.Stat(named)
 	if strings.HasSuffix(named, "/") || err == nil && info.IsDir() {
-		if err := durable.MakeFolder(named); err != nil {
-			return shelf{}, usagef("--receipt: %v", err)
-		}
-		return shelf{folder: named}, nil
+		return shelf{folder: named}, unwritable(named, durable.MakeFolder(named), named)
 	}
 	if several {
 		return shelf{}, &usageError{fmt.Sprintf("--receipt %s is one file, and there are several sources", named), "end it in / to have one receipt each in that folder"}
@@ -48,7 +44,18 @@ func newShelf(named, state, run string, several bool) (shelf, error) {
 	if parent, err := os.Stat(filepath.Dir(named)); err != nil || !parent.IsDir() {
 		return shelf{}, &usageError{fmt.Sprintf("--receipt %s: its folder is not there", named), "make the folder first"}
 	}
-	return shelf{file: named}, nil
+	return shelf{file: named}, unwritable(named, nil, filepath.Dir(named))
+}
+
+// unwritable refuses a place that cannot hold receipts.
+func unwritable(named string, err error, folder string) error {
+	if err == nil {
+		err = tryFolder(folder)
+	}
+	if err == nil {
+		return nil
+	}
+	return &usageError{fmt.Sprintf("--receipt %s: cannot be written there: %v", named, err), "name a file in a folder that you may write to, such a folder (DIR/), or - for standard output"}
 }
 
 // path is where the receipt of a transfer goes.
@@ -93,7 +100,12 @@ func (s shelf) writable() error {
 	if err := durable.MakeFolder(s.state); err != nil {
 		return err
 	}
-	probe, err := os.CreateTemp(s.state, ".sealift-*")
+	return tryFolder(s.state)
+}
+
+// tryFolder makes a file in a folder, and removes it.
+func tryFolder(folder string) error {
+	probe, err := os.CreateTemp(folder, ".sealift-*")
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 
@@ -147,24 +148,56 @@ func (u *Upload) one(ctx context.Context, up *sealift.Uploader, bucket string, o
 	return up.Upload(ctx, sealift.File(f), object)
 }
 
-// result keeps a receipt and prints what the run is for. In the worst case the
-// receipt itself goes to standard output, and the run fails.
+// result keeps a receipt and prints what the run is for. Where a receipt
+// cannot go where it should, it goes elsewhere, and the run fails.
 func (r *run) result(got *receipt.Receipt) error {
-	if r.silent {
+	switch {
+	case r.silent:
 		return nil
-	}
-	if r.shelf.stdout {
-		return r.printReceipt(got)
+	case r.shelf.stdout:
+		return r.insteadOfPrinting(got, r.printReceipt(got))
 	}
 	path, err := r.shelf.keep(got)
 	if err != nil {
-		return errors.Join(err, r.printReceipt(got))
+		return r.insteadOfKeeping(got, err)
 	}
 	r.kept = append(r.kept, path)
 	if r.json != nil {
 		return nil
 	}
 	return stored(r.printResult(result(address(got.Object.Bucket, got.Object.Key), path)))
+}
+
+// insteadOfKeeping prints a receipt that could not be kept.
+func (r *run) insteadOfKeeping(got *receipt.Receipt, err error) error {
+	if printed := r.printReceipt(got); printed != nil {
+		return r.showReceipt(got, fmt.Errorf("%w; %w", err, printed))
+	}
+	return err
+}
+
+// insteadOfPrinting keeps a receipt that could not be printed.
+func (r *run) insteadOfPrinting(got *receipt.Receipt, err error) error {
+	if err == nil {
+		return nil
+	}
+	path, keep := r.shelf.keep(got)
+	if keep != nil {
+		return r.showReceipt(got, fmt.Errorf("%w; %w", err, keep))
+	}
+	r.kept = append(r.kept, path)
+	return &advised{err, "the object is stored, and its receipt is in " + path}
+}
+
+// showReceipt is the last resort, when a receipt could neither be kept nor
+// printed: standard error.
+func (r *run) showReceipt(got *receipt.Receipt, err error) error {
+	text, encode := got.Encode()
+	if encode != nil {
+		return errors.Join(err, encode)
+	}
+	fmt.Fprintf(r.Err, "sealift: receipt: %s\n", plain(text))
+	return &advised{err, "the object is stored, and its receipt stands above, on standard error: keep that"}
 }
 
 // stored says of a result that could not be printed that it is one.
@@ -179,7 +212,7 @@ func stored(err error) error {
 // so already.
 func (r *run) printReceipt(got *receipt.Receipt) error {
 	if r.json != nil {
-		return nil
+		return r.json.failed()
 	}
 	text, err := got.Encode()
 	if err != nil {
@@ -195,7 +228,7 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 		if errs[i] == nil || errors.Is(errs[i], errInterrupted) {
 			continue
 		}
-		if !errors.Is(errs[i], errReceipt) {
+		if !errors.Is(errs[i], errReceipt) && !errors.Is(errs[i], errOutput) { // those are stored
 			r.failure(one, r.upload.object(bucket, one.key), errs[i])
 		}
 		s.complain(r.upload.at(bucket, one, errs[i]))
