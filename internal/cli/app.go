@@ -13,8 +13,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sealift/sealift/internal/config"
 )
 
 // An App is the program and what it trusts on this machine.
@@ -37,13 +40,37 @@ func (a App) Main(args []string) int {
 // Run runs the command line args on s and returns the exit code. What went
 // wrong has been said by then.
 func (a App) Run(ctx context.Context, s *Streams, args []string) int {
-	root := a.root(s)
+	root, begun := a.root(s), false
+	settle := root.PersistentPreRunE
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		err := settle(cmd, args)
+		begun = err == nil
+		return err
+	}
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !begun && asksForLines(s, cmd, args) {
+		(&jsonLines{out: s.Out}).print(conclude(newRun(), err))
+	}
 	if _, said := errors.AsType[*saidError](err); err != nil && !said {
 		s.complain(err)
 	}
 	return exitCode(err)
+}
+
+// inLines names the annotation of commands whose --json prints lines, the last
+// one a summary.
+const inLines = "lines"
+
+// asksForLines tells whether JSON lines were asked for of a command that did
+// not begin, since its command line or a setting cannot be used.
+func asksForLines(s *Streams, cmd *cobra.Command, args []string) bool {
+	if cmd.Annotations[inLines] == "" {
+		return false
+	}
+	given := cmd.Flags().Lookup("json")
+	return given.Value.String() == "true" || slices.Contains(args, "--json") ||
+		!given.Changed && cmd.Annotations[unsettled] == "" && s.env(config.Variable("json")) == "true"
 }
 
 // root is the tree of commands.

@@ -30,7 +30,7 @@ func (d *Demo) command(s *Streams) *cobra.Command {
 		Short:       "Show all of it on this machine, without an AWS account",
 		Long:        demoHelp,
 		Example:     "  sealift demo\n  sealift demo big.iso\n  sealift demo --json | tail -n 1",
-		Annotations: map[string]string{unsettled: "true"},
+		Annotations: map[string]string{unsettled: "true", inLines: "true"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return &usageError{"the demo takes one file", "sealift demo FILE"}

@@ -29,13 +29,14 @@ type Upload struct {
 
 func (u *Upload) command(s *Streams) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "upload [flags] SOURCE... s3://BUCKET[/KEY | /PREFIX/]",
-		Aliases: []string{"put", "cp"},
-		Short:   "Upload files with a session narrowed to their keys",
-		Long:    uploadHelp,
-		Example: uploadExamples,
-		Args:    uploadArgs,
-		RunE:    func(cmd *cobra.Command, args []string) error { return u.Run(cmd.Context(), s, args) },
+		Use:         "upload [flags] SOURCE... s3://BUCKET[/KEY | /PREFIX/]",
+		Aliases:     []string{"put", "cp"},
+		Short:       "Upload files with a session narrowed to their keys",
+		Long:        uploadHelp,
+		Example:     uploadExamples,
+		Args:        uploadArgs,
+		Annotations: map[string]string{inLines: "true"},
+		RunE:        func(cmd *cobra.Command, args []string) error { return u.Run(cmd.Context(), s, args) },
 	}
 	u.bind(cmd.Flags())
 	cmd.Flags().SortFlags = false
