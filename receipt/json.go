@@ -8,7 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // MaxSize is the most that Read takes, in bytes: far above what a receipt with
@@ -36,10 +40,11 @@ func (r *Receipt) Encode() ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// Read reads one receipt and checks it. Anything but one JSON object of the
-// known fields, each once and spelled exactly, is ErrInvalid: a receipt that
-// two readers could read differently is no evidence. A receipt of another
-// version is ErrVersion.
+// Read reads one receipt and checks it. Anything but one JSON object of all the
+// known fields, each once, spelled exactly and of the right type, is
+// ErrInvalid: a receipt that two readers could read differently is no evidence.
+// Layout, order and escapes are free. A receipt of another version is
+// ErrVersion.
 func Read(from io.Reader) (*Receipt, error) {
 	text, err := io.ReadAll(io.LimitReader(from, MaxSize+1))
 	if err != nil {
@@ -63,23 +68,55 @@ func decode(text []byte) (*Receipt, error) {
 	if head.Version != Version {
 		return nil, fmt.Errorf("%w: %d, this program reads %d", ErrVersion, head.Version, Version)
 	}
-	if err := checkNames(json.NewDecoder(bytes.NewReader(text)), ""); err != nil {
+	if err := unambiguous(text); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	r := new(Receipt)
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(r); err != nil {
+	if err := json.Unmarshal(text, r); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return r, r.Check()
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	return r, r.says(text)
 }
 
-// checkNames walks one JSON value and refuses an object that names a field
-// twice, or a field that is not in lower case: encoding/json would take either
-// for the field it resembles. Tag names are the user's own and only must not
-// repeat.
-func checkNames(dec *json.Decoder, name string) error {
+// says reports whether text says what r does, field by field: encoding/json
+// passes over fields that are missing, null, unknown, or merely look alike.
+func (r *Receipt) says(text []byte) error {
+	again, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	var read, written any
+	if err := errors.Join(json.Unmarshal(text, &read), json.Unmarshal(again, &written)); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if !reflect.DeepEqual(read, written) {
+		return fmt.Errorf("%w: a field is missing, unknown, misspelled, or not written as Encode writes it", ErrInvalid)
+	}
+	return nil
+}
+
+// Escapes of characters past U+FFFF, which are two, and of halves of them.
+var (
+	wholeEscape = regexp.MustCompile(`(?i)\\u(d[89ab]..\\ud[c-f]..)`)
+	halfEscape  = regexp.MustCompile(`(?i)\\ud[89a-f]`)
+)
+
+// unambiguous refuses JSON that readers take differently: bytes that are no
+// UTF-8, halves of characters, a field that an object has twice.
+func unambiguous(text []byte) error {
+	escapes := wholeEscape.ReplaceAll(bytes.ReplaceAll(text, []byte(`\\`), nil), nil)
+	if !utf8.Valid(text) || halfEscape.Match(escapes) {
+		return errors.New("it is not UTF-8")
+	}
+	return checkOnce(json.NewDecoder(bytes.NewReader(text)))
+}
+
+// checkOnce walks one JSON value and refuses an object that names a field
+// twice.
+func checkOnce(dec *json.Decoder) error {
 	token, err := dec.Token()
 	if err != nil {
 		return err
@@ -88,21 +125,19 @@ func checkNames(dec *json.Decoder, name string) error {
 	if !nested {
 		return nil
 	}
-	seen := map[string]bool{}
+	seen := map[any]bool{}
 	for dec.More() {
-		field := name
 		if delim == '{' {
-			token, err := dec.Token()
+			field, err := dec.Token()
 			if err != nil {
 				return err
 			}
-			field = token.(string)
-			if seen[field] || name != "tags" && field != strings.ToLower(field) {
-				return fmt.Errorf("field %q is repeated or misspelled", field)
+			if seen[field] {
+				return fmt.Errorf("field %q stands twice", field)
 			}
 			seen[field] = true
 		}
-		if err := checkNames(dec, field); err != nil {
+		if err := checkOnce(dec); err != nil {
 			return err
 		}
 	}
@@ -125,8 +160,10 @@ func (r *Receipt) Check() error {
 		{r.Source.Size >= 0, "size is negative"},
 		{r.Source.Size == r.Object.Size, "source and object differ in size"},
 		{isCRC(r.Source.CRC64NVME), "source.crc64nvme is not the base64 of eight bytes"},
-		{r.Object.Checksum.Algorithm != "CRC64NVME" || r.Object.Checksum.Value == r.Source.CRC64NVME, "source and object differ in CRC64NVME"},
+		{r.Object.Checksum.Algorithm == "CRC64NVME", "object.checksum.algorithm is not CRC64NVME"},
+		{r.Object.Checksum.Value == r.Source.CRC64NVME, "source and object differ in CRC64NVME"},
 		{r.Source.SHA256 == nil || isSHA256(*r.Source.SHA256), "source.sha256 is not 64 hex digits"},
+		{slices.Contains([]string{"object", "objects", "prefix", "off"}, r.Session.Narrowing), "session.narrowing is none of object, objects, prefix, off"},
 		{len(r.Requests) > 0, "no request is named"},
 		{r.Multipart == nil || r.Multipart.cuts(r.Source.Size), "the parts do not add up to the size"},
 		{!r.Finished.Before(r.Started), "finished before it started"},

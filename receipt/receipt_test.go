@@ -2,6 +2,7 @@ package receipt
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -49,6 +50,21 @@ func TestReadGivesBackWhatEncodeWrote(t *testing.T) {
 	}
 }
 
+// Who lays a receipt out otherwise, or escapes more, says the same.
+func TestLayoutAndEscapesAreFree(t *testing.T) {
+	want := whole()
+	want.Source.Path = "\U0001F4BE\ufffd"
+	var laid bytes.Buffer
+	if err := json.Indent(&laid, encode(t, want), "", "\t"); err != nil {
+		t.Fatal(err)
+	}
+	escaped := strings.Replace(laid.String(), "\U0001F4BE\ufffd", `\ud83d\udcbe\uFFFD`, 1)
+	got, err := Read(strings.NewReader(escaped))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v\n%+v\n%+v", err, got, want)
+	}
+}
+
 // A receipt that two readers could read differently is no evidence.
 func TestAmbiguousReceiptsAreRefused(t *testing.T) {
 	good := string(encode(t, whole()))
@@ -67,6 +83,13 @@ func TestAmbiguousReceiptsAreRefused(t *testing.T) {
 		"field twice":      {strings.Replace(good, `"etag":`, `"etag":"\"other\"","etag":`, 1), ErrInvalid},
 		"case variant":     {strings.Replace(good, `"etag":`, `"ETag":`, 1), ErrInvalid},
 		"version twice":    {strings.Replace(good, `"version":1`, `"version":1,"Version":1`, 1), ErrInvalid},
+		"a look-alike":     {strings.Replace(good, `"retries":`, `"\u017ftarted":"2020-01-01T00:00:00Z","retries":`, 1), ErrInvalid},
+		"field missing":    {strings.Replace(good, `"retries":1`, `"bytes_sent":0`, 1), ErrInvalid},
+		"nested missing":   {strings.Replace(good, `"etag":"\"e-6\"",`, ``, 1), ErrInvalid},
+		"null for a text":  {strings.Replace(good, `"path":"big.iso"`, `"path":null`, 1), ErrInvalid},
+		"null for a tag":   {strings.Replace(good, `"Team":"A"`, `"Team":null`, 1), ErrInvalid},
+		"not UTF-8":        {strings.Replace(good, `"path":"`, "\"path\":\"\xff", 1), ErrInvalid},
+		"half a character": {strings.Replace(good, `"path":"`, `"path":"\\\ud83d`, 1), ErrInvalid},
 		"tag twice":        {strings.Replace(good, `"Team":"A"`, `"Team":"A","Team":"B"`, 1), ErrInvalid},
 		"huge":             {`{"version":1,"run":"` + strings.Repeat("x", MaxSize) + `"}`, ErrInvalid},
 		"wrong type":       {strings.Replace(good, `"retries":1`, `"retries":"1"`, 1), ErrInvalid},
@@ -86,6 +109,8 @@ func TestContradictionsAreFound(t *testing.T) {
 		"sums differ":        func(r *Receipt) { r.Object.Checksum.Value = "AAAAAAAAAAI=" },
 		"sum is no sum":      func(r *Receipt) { r.Source.CRC64NVME = "AAAA" },
 		"hash is no hash":    func(r *Receipt) { r.Source.SHA256 = text(strings.Repeat("AB", 32)) },
+		"another algorithm":  func(r *Receipt) { r.Object.Checksum.Algorithm = "CRC32" },
+		"unknown narrowing":  func(r *Receipt) { r.Session.Narrowing = "some" },
 		"no requests":        func(r *Receipt) { r.Requests = nil },
 		"parts do not fit":   func(r *Receipt) { r.Multipart.Parts = 7 },
 		"no upload id":       func(r *Receipt) { r.Multipart.UploadID = "" },
