@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -89,6 +90,23 @@ func TestLeavingBeforeTheAnswerHidesNothing(t *testing.T) {
 				t.Errorf("%d uploads are left open", n)
 			}
 		})
+	}
+}
+
+// Why an upload could not be given up is told, but is not why it failed.
+func TestUploadThatCannotBeAbortedIsSaid(t *testing.T) {
+	f := start(t)
+	key := key(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	conf := f.config(t, key)
+	conf.Transport = fault.Through(t, f.transport(t), fault.Fault{Op: "UploadPart", Nth: 1, Do: cancel},
+		fault.Fault{Op: "AbortMultipartUpload", Status: 403, Code: "AccessDenied"})
+	_, err := open(t, conf).Upload(ctx, sealift.ReaderAt(bytes.NewReader(random(6*mib)), 6*mib),
+		sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib}})
+	e, _ := errors.AsType[*sealift.Error](err)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, sealift.ErrDenied) || e.Code != "" || !strings.Contains(err.Error(), "is still open: AccessDenied") {
+		t.Errorf("error is %v, code %q", err, e.Code)
 	}
 }
 

@@ -48,10 +48,24 @@ func (t *Transfer) upload(ctx context.Context) (Result, Action, error) {
 		return Result{}, Fail, err
 	}
 	if left := t.abort(ctx, id); left != nil {
-		err = fmt.Errorf("%w; its multipart upload %s is still open: %w", err, id, left)
+		err = &openError{err, id, left}
 	}
 	return Result{}, action, err
 }
+
+// An openError is a failure after which the upload could not be given up. Its
+// cause is why the transfer failed, not why the upload is open.
+type openError struct {
+	err  error
+	id   string
+	left error
+}
+
+func (e *openError) Error() string {
+	return fmt.Sprintf("%v; its multipart upload %s is still open: %v", e.err, e.id, e.left)
+}
+
+func (e *openError) Unwrap() error { return e.err }
 
 func (t *Transfer) create(ctx context.Context) (string, s3wire.Answer, error) {
 	var id string
