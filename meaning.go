@@ -15,6 +15,7 @@ var meanings = []struct{ inner, outer error }{
 	{engine.ErrExists, ErrExists},
 	{engine.ErrIntegrity, ErrIntegrity},
 	{source.ErrChanged, ErrSourceChanged},
+	{plan.ErrNegative, ErrInvalid},
 	{plan.ErrPartSize, ErrInvalid},
 	{plan.ErrTooLarge, ErrInvalid},
 	{plan.ErrTooMany, ErrInvalid},

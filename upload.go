@@ -44,6 +44,10 @@ func New(c Config) (*Uploader, error) {
 // Run returns the ULID of the run, given or made.
 func (u *Uploader) Run() string { return u.config.Run }
 
+// Format names the run, whatever the verb: fmt would print the keys that
+// providers hold.
+func (u *Uploader) Format(f fmt.State, _ rune) { fmt.Fprint(f, "uploader of run ", u.config.Run) }
+
 // Close waits for uploads under way and for their events to be delivered, and
 // closes idle connections. An Uploader cannot be used after it.
 func (u *Uploader) Close() error {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/sealift/sealift"
 	"github.com/sealift/sealift/internal/fault"
@@ -178,6 +180,9 @@ func TestInvalidUploadsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 			t.Errorf("%s: %v, want ErrInvalid", name, err)
 		}
 	}
+	if _, err := up.Upload(t.Context(), sealift.ReaderAt(strings.NewReader("x"), -1), sealift.Object{Bucket: "b", Key: "k"}); !errors.Is(err, sealift.ErrInvalid) {
+		t.Errorf("negative size: %v, want ErrInvalid", err)
+	}
 }
 
 func TestUnusableConfigurationsAreRefused(t *testing.T) {
@@ -312,6 +317,18 @@ func settled(t *testing.T, before int) {
 	}
 	buf := make([]byte, 1<<20)
 	t.Errorf("%d goroutines, were %d:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+}
+
+// Whoever prints an Uploader must not print its keys.
+func TestPrintedUploaderShowsNoSecret(t *testing.T) {
+	never := &silent{t}
+	keys := credentials.NewStaticCredentialsProvider("AKID", "the secret", "the token")
+	up := open(t, sealift.Config{Credentials: keys, Reader: keys, Region: "r", Transport: never})
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
+		if text := fmt.Sprintf(verb, up); strings.Contains(text, "the secret") || strings.Contains(text, "the token") {
+			t.Errorf("%s shows %s", verb, text)
+		}
+	}
 }
 
 func TestFileThatIsNoFileIsRefused(t *testing.T) {

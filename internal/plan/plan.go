@@ -33,6 +33,7 @@ const (
 
 // Errors that For returns, wrapped with the figures.
 var (
+	ErrNegative = errors.New("size is negative")
 	ErrPartSize = errors.New("part size out of range")
 	ErrTooLarge = errors.New("source too large for one object")
 	ErrTooMany  = errors.New("too many parts")
@@ -57,10 +58,10 @@ type Part struct {
 // 8 GiB, then a 1,024th of the source up to 64 MiB, then whatever keeps the
 // parts within MaxParts. Another partSize is honoured or refused with
 // ErrPartSize or ErrTooMany; a source S3 cannot hold is refused with
-// ErrTooLarge.
+// ErrTooLarge or ErrNegative.
 func For(size, partSize int64) (Plan, error) {
 	if size < 0 {
-		return Plan{}, fmt.Errorf("plan %d bytes: size is negative", size)
+		return Plan{}, fmt.Errorf("%w: %d bytes", ErrNegative, size)
 	}
 	if size > MaxObjectSize {
 		return Plan{}, fmt.Errorf("%w: %d bytes, S3 holds %d", ErrTooLarge, size, int64(MaxObjectSize))
