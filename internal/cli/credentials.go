@@ -57,6 +57,9 @@ func (c *Credentials) Run(ctx context.Context, s *Streams) error {
 	}
 	defer closeLog() // appended to, line by line
 	c.Quiet = true
+	if c.Narrow == "off" {
+		s.Say("warning: the session is not narrowed: it may do whatever its role may, and --allow limits nothing")
+	}
 	if c.Narrow == "auto" {
 		c.Narrow = "require" // what is not narrowed is not what was asked for
 	}
