@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/sealift/sealift"
 	"github.com/sealift/sealift/internal/fault"
+	"github.com/sealift/sealift/session"
 )
 
 // A loss is a set of faults and what must come of an upload that meets them.
@@ -164,13 +169,21 @@ func TestChangedSourceIsNeverStored(t *testing.T) {
 							}
 						})
 					}})
+					if nth > 1 {
+						conf.Budget = sealift.NewBudget(1) // so that S3 has the parts before
+					}
 					_, err := open(t, conf).Upload(t.Context(), sealift.File(source),
 						sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib, SourceHash: hash}})
-					if !errors.Is(err, c.want) {
+					if !errors.Is(err, c.want) && (err != nil || nth > 1) {
 						t.Errorf("error is %v, want %v", err, c.want)
 					}
-					if got := f.get(t, key); err != nil && got != nil {
+					got := f.get(t, key)
+					if err != nil && got != nil {
 						t.Errorf("an object of %d bytes is stored", len(got))
+					}
+					// What was changed before S3 had any of it may be sent as it is now.
+					if now, _ := os.ReadFile(source.Name()); err == nil && !bytes.Equal(got, now) {
+						t.Error("what is stored is not what the file holds")
 					}
 					if n := f.openUploads(t, key); n != 0 {
 						t.Errorf("%d uploads are left open", n)
@@ -228,6 +241,47 @@ func TestExpiredTokenIsRenewedAndThePartSentAgain(t *testing.T) {
 	}
 	if len(provider.heard) != 1 {
 		t.Errorf("the provider was told of %v", provider.heard)
+	}
+}
+
+// outage is a provider that works, is out of reach for a while, and works again.
+type outage struct {
+	aws.CredentialsProvider
+	asked atomic.Int32
+	err   error
+}
+
+func (o *outage) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if n := o.asked.Add(1); n > 2 && n < 6 {
+		return aws.Credentials{}, o.err
+	}
+	return o.CredentialsProvider.Retrieve(ctx)
+}
+
+// A laptop that wakes up has no network yet, and its session has expired: that
+// is waited for as S3 is. A refusal is not.
+func TestCredentialsOutOfReachAreWaitedFor(t *testing.T) {
+	f := start(t)
+	gone := &url.Error{Op: "Post", URL: "https://sts.example", Err: &net.OpError{Op: "dial", Err: syscall.ENETUNREACH}}
+	for name, c := range map[string]struct{ err, want error }{
+		"out of reach": {&session.RoleError{RoleARN: f.RoleARN, Err: gone}, nil},
+		"refused":      {&session.RoleError{RoleARN: f.RoleARN, Err: session.ErrDenied}, sealift.ErrDenied},
+	} {
+		key := key(t) + name
+		conf := f.config(t, key)
+		conf.Credentials = &outage{CredentialsProvider: conf.Credentials, err: c.err}
+		_, err := open(t, conf).Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(random(11*mib)), 11*mib),
+			sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib}})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: error is %v, want %v", name, err, c.want)
+		}
+	}
+	conf := f.config(t, "never")
+	never := &outage{CredentialsProvider: conf.Credentials, err: gone}
+	never.asked.Store(2)
+	conf.Credentials = never
+	if _, err := open(t, conf).Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(nil), 0), sealift.Object{Bucket: f.Bucket, Key: "never"}); !errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, sealift.ErrDenied) {
+		t.Errorf("out of reach from the start: %v", err)
 	}
 }
 
