@@ -28,7 +28,8 @@ func parseDestination(address string) (destination, error) {
 	}
 	bucket, key, _ := strings.Cut(rest, "/")
 	if !bucketName.MatchString(bucket) {
-		return destination{}, fmt.Errorf("%w: %s: bucket %q is not 3 to 63 lower-case letters, digits, dots and hyphens", errURL, address, bucket)
+		return destination{}, &advised{fmt.Errorf("%w: %s: bucket %q is not 3 to 63 lower-case letters, digits, dots and hyphens", errURL, address, bucket),
+			"correct the bucket's name: s3://BUCKET[/KEY], in lower case"}
 	}
 	return destination{bucket, key}, nil
 }

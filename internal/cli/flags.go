@@ -134,6 +134,19 @@ func (n *number) Set(text string) error {
 	return nil
 }
 
+// account is the value of a flag that names an AWS account; "" is none.
+type account string
+
+func (a *account) String() string { return string(*a) }
+func (a *account) Type() string   { return "ACCOUNT" }
+func (a *account) Set(text string) error {
+	if text != "" && (len(text) != 12 || strings.Trim(text, "0123456789") != "") {
+		return errors.New("give the 12 digits of an account")
+	}
+	*a = account(text)
+	return nil
+}
+
 // pairs is the value of a flag that may be repeated and gathers name=value.
 type pairs struct {
 	of    map[string]string
@@ -231,6 +244,10 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 	name := missing.GetSpecifiedName()
 	if what, later := comingFlags()[name]; later {
 		usage.hint = "--" + name + " comes with a later release: " + what
+		return usage
+	}
+	if name == "json" && cmd.Flags().Lookup("format") != nil {
+		usage.hint = "give --format json; " + usage.hint
 		return usage
 	}
 	near, best := "", len(name)/2+1

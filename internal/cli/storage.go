@@ -15,7 +15,7 @@ type Storage struct {
 	CacheControl  string
 	Metadata      pairs
 	Tagging       pairs
-	ExpectedOwner string
+	ExpectedOwner account
 	IfExists      string
 	SourceHash    string
 	PartSize      size
@@ -33,7 +33,7 @@ func (o *Storage) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.StorageClass, "storage-class", "", "storage `CLASS`, as STANDARD_IA (default STANDARD)")
 	f.Var(choice{to: &o.SSE, from: []string{"AES256", "aws:kms"}, later: []string{"aws:kms:dsse"}}, "sse", "encryption; else the bucket's default")
 	f.StringVar(&o.KMSKeyID, "sse-kms-key-id", "", "KMS key to encrypt with, by `ARN` or by id; means --sse aws:kms; no alias, unless --narrow off")
-	f.StringVar(&o.ExpectedOwner, "expected-bucket-owner", "", "refuse a bucket that is not this `ACCOUNT`'s")
+	f.Var(&o.ExpectedOwner, "expected-bucket-owner", "refuse a bucket that is not this `ACCOUNT`'s")
 }
 
 func (o *Storage) bindSending(f *pflag.FlagSet) {
@@ -46,7 +46,7 @@ func (o Storage) object(bucket, key string) sealift.Object {
 	options := sealift.Options{
 		PartSize: int64(o.PartSize), IfExists: o.IfExists, SourceHash: o.SourceHash,
 		ContentType: o.ContentType, CacheControl: o.CacheControl, Metadata: o.Metadata.of, Tags: o.Tagging.of,
-		StorageClass: o.StorageClass, Encryption: o.SSE, KMSKeyID: o.KMSKeyID, ExpectedBucketOwner: o.ExpectedOwner,
+		StorageClass: o.StorageClass, Encryption: o.SSE, KMSKeyID: o.KMSKeyID, ExpectedBucketOwner: string(o.ExpectedOwner),
 	}
 	if o.KMSKeyID != "" && o.SSE == "" {
 		options.Encryption = "aws:kms"

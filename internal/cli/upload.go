@@ -114,7 +114,7 @@ func (u *Upload) advise(err error) error {
 	case errors.Is(err, sealift.ErrExists) && u.ReaderProfile == "" && u.ReaderRoleARN == "":
 		return &advised{err, table + "\na reader (--reader-profile or --reader-role-arn) finds that out before anything is sent"}
 	case coded("AccessDenied")(err) && u.ExpectedOwner != "":
-		return &advised{err, "the bucket may be another account's than " + u.ExpectedOwner + ", which --expected-bucket-owner asks for\n" + table}
+		return &advised{err, "the bucket may be another account's than " + string(u.ExpectedOwner) + ", which --expected-bucket-owner asks for\n" + table}
 	}
 	return err
 }
