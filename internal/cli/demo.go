@@ -90,7 +90,7 @@ func (d *demonstration) play(ctx context.Context, s *Streams, args []string) (er
 		_ = f.Close() // read only
 	}
 	if d.folder, err = os.MkdirTemp("", "sealift-demo-*"); err != nil {
-		return err
+		return &advised{fmt.Errorf("make the demo's folder: %w", err), elsewhere}
 	}
 	defer s.leaving.keep(func() { _ = os.RemoveAll(d.folder) })()
 	defer func() { err = errors.Join(err, os.RemoveAll(d.folder)) }()
@@ -120,7 +120,7 @@ func forgetAmbient() {
 func (d *demonstration) prepare(ctx context.Context, s *Streams, args []string) (err error) {
 	d.stage.act("An AWS of its own")
 	if d.sandbox, err = startSandbox(ctx, filepath.Join(d.folder, "sandbox")); err != nil {
-		return err
+		return roomy(err)
 	}
 	s.leaving.keep(d.sandbox.kill)
 	ready := d.sandbox.ready
@@ -132,10 +132,21 @@ func (d *demonstration) prepare(ctx context.Context, s *Streams, args []string) 
 	d.source = filepath.Join(d.folder, "sample.bin")
 	if err = makeSample(ctx, d.source); err != nil {
 		d.sandbox.stop()
-		return err
+		return roomy(err)
 	}
 	d.stage.done("sample", "sample.bin made: 64 MiB of random bytes", fact{"size", sampleSize})
 	return nil
+}
+
+// elsewhere is the remedy for a temporary folder that is of no use.
+const elsewhere = "set TMPDIR to a folder that you may write to, with room for twice what is uploaded"
+
+// roomy gives a full disk its remedy.
+func roomy(err error) error {
+	if strings.Contains(err.Error(), "no space left") { // the sandbox's disk too, in its own words
+		return &advised{err, elsewhere}
+	}
+	return err
 }
 
 func makeSample(ctx context.Context, path string) error {

@@ -166,6 +166,7 @@ func remedies() []remedy {
 		{as(sealift.ErrExists), codeFailed, "choose another key, or replace it with --if-exists overwrite"},
 		{coded("NoSuchBucket"), codeFailed, "check the bucket's name, --region and the account; sealift creates no buckets"},
 		{coded("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"), codeFailed, "the bucket is in another region: give it with --region"},
+		{coded("InsufficientStorage"), codeFailed, "the server's disk is full: a sandbox keeps objects in its --dir, the demo's in TMPDIR"},
 		{as(errNoSandbox), codeFailed, "build it (make build) and leave it beside sealift, or put it on PATH"},
 		{as(errDemoUnproven), codeFailed, ""},
 

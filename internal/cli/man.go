@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (m *Man) Run(root *cobra.Command, s *Streams, args []string) error {
 			return &usageError{"--dir writes the pages of all commands", "leave out " + args[0]}
 		}
 		if err := durable.MakeFolder(m.Dir); err != nil {
-			return usagef("--dir: %v", err)
+			return &usageError{fmt.Sprintf("--dir: %v", err), "name a folder that can be made, or written to"}
 		}
 		return doc.GenManTree(root, header, m.Dir)
 	}

@@ -56,14 +56,37 @@ func (o Output) logger(s *Streams) (*slog.Logger, func() error, error) {
 	case o.LogFile != "":
 		f, err := os.OpenFile(o.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY|openFlags, 0o600)
 		if err != nil {
-			return nil, nil, usagef("--log-file: %v", err)
+			return nil, nil, &usageError{fmt.Sprintf("--log-file: %v", err), "name a file that you may write to, in a folder that is there"}
 		}
-		return slog.New(slog.NewTextHandler(f, options)), f.Close, nil
+		log := &logFile{File: f}
+		return slog.New(slog.NewTextHandler(log, options)), log.Close, nil
 	case o.LogLevel != "off":
 		return slog.New(slog.NewTextHandler(s.Err, options)), nothing, nil
 	default:
 		return slog.New(slog.DiscardHandler), nothing, nil
 	}
+}
+
+// A logFile remembers that a line did not get into it: who logs does not ask.
+type logFile struct {
+	*os.File
+	lost error // the handler writes one line at a time
+}
+
+func (l *logFile) Write(p []byte) (int, error) {
+	n, err := l.File.Write(p)
+	if err != nil && l.lost == nil {
+		l.lost = err
+	}
+	return n, err
+}
+
+// Close returns the first error that writing or closing met.
+func (l *logFile) Close() error {
+	if err := l.File.Close(); l.lost == nil {
+		l.lost = err
+	}
+	return l.lost
 }
 
 // progress begins to show transfers on standard error.

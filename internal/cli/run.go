@@ -38,6 +38,9 @@ const atOnce = 4
 // do goes from the command line to the receipts.
 func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	u, last := r.upload, len(args)-1
+	if err := misplaced(args[:last]); err != nil {
+		return err
+	}
 	to, err := parseDestination(args[last])
 	if err != nil {
 		return err
@@ -61,7 +64,11 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	if s.oneScreen() {
 		r.Out = r.progress // results too go above what moves
 	}
-	return errors.Join(r.begin(ctx, s, to, all), closeLog())
+	err = r.begin(ctx, s, to, all)
+	if lost := closeLog(); lost != nil {
+		s.Say("warning: the log in %s is not whole: %v", u.LogFile, lost)
+	}
+	return err
 }
 
 // begin signs in and sends.

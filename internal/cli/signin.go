@@ -50,10 +50,10 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 		return nil, &usageError{"no region is known", "give --region, or region in the profile"}
 	}
 	if !regionName.MatchString(who.region) {
-		return nil, &usageError{fmt.Sprintf("region %q: none is called that", who.region), "give --region, or region in the profile, as eu-west-1"}
+		return nil, &usageError{fmt.Sprintf("region %q: none is called that", who.region), "give --region, AWS_REGION, or region in the profile, as eu-west-1"}
 	}
 	if err := s3wire.CheckEndpoint(who.endpoint, i.AllowPlainHTTP); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", i.endpointFrom(), err)
 	}
 	if i.SessionDuration > 0 && i.SessionDuration < leastSession && id.How != profile.Held && id.Endpoint("sts") == "" {
 		return nil, &usageError{fmt.Sprintf("--session-duration %v is below the 15m that AWS gives at least", i.SessionDuration), "give a time from 15m to 12h, as 1h or 3600"}
@@ -73,9 +73,18 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 	who.reader, err = i.readAs(ctx, options)
 	if err != nil && exitCode(err) != codeUsage {
 		tell.Say("warning: going on without a reader: %v", err)
+		tell.hint(err)
 		err = nil
 	}
 	return who, err
+}
+
+// endpointFrom is what names the endpoint.
+func (i *Identity) endpointFrom() string {
+	if i.EndpointURL != "" {
+		return "--endpoint-url"
+	}
+	return "AWS_ENDPOINT_URL or endpoint_url"
 }
 
 // nameAside adds, where a role may not be assumed, that the session was not
@@ -148,21 +157,32 @@ func (i *Identity) readAs(ctx context.Context, o profile.Options) (aws.Credentia
 	if !named {
 		return nil, nil
 	}
+	var reader *session.Session
 	id, err := profile.Load(ctx, o)
-	if errors.Is(err, profile.ErrNoProfile) && i.ReaderProfile != "" {
-		err = &advised{err, "--reader-profile names a profile in ~/.aws/config (AWS_CONFIG_FILE): check its name"}
+	if err == nil {
+		reader, err = id.Session(nil, nil)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("sign in the reader: %w", err)
-	}
-	reader, err := id.Session(nil, nil)
 	if err == nil {
 		_, err = reader.Retrieve(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("sign in the reader: %w", err)
+		return nil, fmt.Errorf("sign in the reader: %w", &advised{err, i.readerHint(err)})
 	}
 	return reader, nil
+}
+
+// readerHint is the remedy for a reader that cannot sign in, by the flags that
+// name it.
+func (i *Identity) readerHint(err error) string {
+	switch {
+	case errors.Is(err, profile.ErrNoProfile) && i.ReaderProfile != "":
+		return "--reader-profile names a profile in ~/.aws/config (AWS_CONFIG_FILE): check its name"
+	case errors.Is(err, session.ErrDenied), refusedAs("ValidationError")(err):
+		return "check --reader-role-arn, or role_arn in the reader's profile: the role must be there, and whoever signs in be allowed to assume it"
+	case errors.Is(err, profile.ErrLongLivedKeys):
+		return "name a role that may read: --reader-role-arn, or role_arn in the reader's profile"
+	}
+	return hintFor(err)
 }
 
 // askMFA gives the code of --mfa-code the first time, and asks for others.

@@ -51,6 +51,19 @@ func gather(paths []string, to destination) (sendings, error) {
 	return all, nil
 }
 
+// misplaced refuses objects as sources. A file may be called like one.
+func misplaced(paths []string) error {
+	for _, path := range paths {
+		if len(path) < 5 || !strings.EqualFold(path[:5], "s3://") {
+			continue
+		}
+		if _, err := os.Lstat(path); err != nil {
+			return &usageError{fmt.Sprintf("source %s is an S3 address", path), "sources are files of this machine, and the destination comes last; sealift fetches and copies no objects"}
+		}
+	}
+	return nil
+}
+
 // open opens a regular file. It is opened without waiting for a writer and
 // checked afterwards, so that neither a FIFO nor a swapped name can hang or
 // deceive.

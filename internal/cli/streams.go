@@ -31,8 +31,12 @@ func (s *Streams) Say(format string, args ...any) {
 // complain says what went wrong and, where there is one, the remedy.
 func (s *Streams) complain(err error) {
 	s.Say("%v", err)
-	hint := hintFor(err)
-	for line := range strings.Lines(hint) {
+	s.hint(err)
+}
+
+// hint says the remedy for an error, where there is one.
+func (s *Streams) hint(err error) {
+	for line := range strings.Lines(hintFor(err)) {
 		s.Say("hint: %s", strings.TrimRight(line, "\n"))
 	}
 }
@@ -76,8 +80,12 @@ func (s *Streams) Ask(ctx context.Context, prompt string) (string, error) {
 	}()
 	select {
 	case <-ctx.Done():
+		fmt.Fprintln(s.Err) // ends the prompt's line
 		return "", context.Cause(ctx)
 	case a := <-answers:
+		if a.err != nil {
+			fmt.Fprintln(s.Err)
+		}
 		return strings.TrimSpace(a.line), a.err
 	}
 }
