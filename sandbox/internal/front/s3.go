@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/gofiber/fiber/v3"
 
@@ -44,9 +43,8 @@ func (f *Front) serveS3(c fiber.Ctx, q *request, who *account.Caller) error {
 	if err := f.authorize(k); err != nil {
 		return f.refuse(c, err)
 	}
-	if why := unstorable(k.op.Key); why != "" {
-		return f.refuse(c, awserr.New(http.StatusBadRequest, "InvalidRequest",
-			"The sandbox cannot hold this key, because it keeps objects as files: %s", why))
+	if err := f.check(k); err != nil {
+		return f.refuse(c, err)
 	}
 	name := access.Subresource(q.query)
 	switch {
@@ -56,23 +54,6 @@ func (f *Front) serveS3(c fiber.Ctx, q *request, who *account.Caller) error {
 		return f.serveDeletes(c, k)
 	}
 	return f.pass(c, k)
-}
-
-// unstorable says why a key cannot be a file of its own, "" if it can; the
-// engine would quietly take another one.
-func unstorable(key string) string {
-	if key == "" {
-		return ""
-	}
-	for segment := range strings.SplitSeq(strings.TrimSuffix(key, "/"), "/") {
-		switch segment {
-		case "":
-			return "it has an empty segment"
-		case ".", "..":
-			return "it has a segment " + segment
-		}
-	}
-	return ""
 }
 
 // authorize decides every permission the call needs.

@@ -77,7 +77,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
-	return &Store{Posix: engine, account: cfg.Account, documents: cfg.Documents, uploads: cfg.Uploads}, nil
+	return &Store{Posix: engine, account: cfg.Account, documents: cfg.Documents, uploads: cfg.Uploads, data: data}, nil
 }
 
 // metadata keeps what the engine knows of objects in extended attributes, or
@@ -187,10 +187,20 @@ func serve(ctx context.Context, cfg Config, store *Store, addr string, front fib
 	case <-ready:
 		return s, s.answers(ctx)
 	case err := <-s.done:
-		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		return nil, fmt.Errorf("listen on %s: %w", addr, plain(err))
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+}
+
+// plain takes off what the engine and the net package say of an address that
+// is named already.
+func plain(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
 }
 
 func zeroOf[T any](func(*T) s3api.Option) *T { return new(T) }

@@ -23,6 +23,7 @@ import (
 func (s *Store) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
 	k := s.keep(*in.Bucket, asked(ctx))
 	in.Metadata = k.into(in.Metadata)
+	in.ContentEncoding = unchunked(in.ContentEncoding)
 	out, err := s.Posix.CreateMultipartUpload(ctx, in)
 	if err != nil {
 		return out, err
@@ -98,6 +99,9 @@ func (s *Store) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMult
 	if u.Answer != nil {
 		return repeat(ctx, u, e, parts)
 	}
+	if err := checkOrder(in.MultipartUpload.Parts); err != nil {
+		return s3response.CompleteMultipartUploadResult{}, "", err
+	}
 	result, version, err := s.Posix.CompleteMultipartUpload(ctx, in)
 	if err != nil {
 		return result, version, err
@@ -111,6 +115,32 @@ func (s *Store) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMult
 	}
 	e.tell(ctx)
 	return result, version, nil
+}
+
+// checkOrder wants part numbers to rise, and to have no gaps where parts come
+// with checksums; the engine takes gaps, and looks at sizes first.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+// (recalled, not read again for this code).
+func checkOrder(parts []types.CompletedPart) error {
+	for i, p := range parts {
+		n := aws.ToInt32(p.PartNumber)
+		gap := n != int32(i)+1 && summed(p)
+		if gap || i > 0 && n <= aws.ToInt32(parts[i-1].PartNumber) {
+			return s3err.GetAPIError(s3err.ErrInvalidPartOrder)
+		}
+	}
+	return nil
+}
+
+// summed says whether a part of a Complete carries a checksum.
+func summed(p types.CompletedPart) bool {
+	for _, sum := range []*string{p.ChecksumCRC32, p.ChecksumCRC32C, p.ChecksumCRC64NVME, p.ChecksumSHA1, p.ChecksumSHA256} {
+		if aws.ToString(sum) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func repeat(ctx context.Context, u *upload.Upload, e Encryption, parts string) (s3response.CompleteMultipartUploadResult, string, error) {
@@ -151,21 +181,6 @@ func (s *Store) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartU
 	}
 	u.Abort()
 	return s.uploads.Drop(id)
-}
-
-// ListMultipartUploads also tells who opened each upload.
-func (s *Store) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
-	out, err := s.Posix.ListMultipartUploads(ctx, in)
-	for i, entry := range out.Uploads {
-		out.Uploads[i].Owner = s.owner()
-		if u, ok := s.uploads.Find(*in.Bucket, entry.Key, entry.UploadID); ok {
-			out.Uploads[i].Initiator = initiator(u)
-			if u.StorageClass != "" {
-				out.Uploads[i].StorageClass = types.StorageClass(u.StorageClass)
-			}
-		}
-	}
-	return out, err
 }
 
 // ListParts also tells who opened the upload.

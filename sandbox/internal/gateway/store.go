@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -26,6 +27,7 @@ type Store struct {
 	account   *account.Account
 	documents *bucket.Documents
 	uploads   *upload.Uploads
+	data      string // folder of the buckets
 }
 
 var _ backend.Backend = (*Store)(nil)
@@ -94,15 +96,42 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 	return s.documents.Drop(name)
 }
 
+// TakesACLs says whether the bucket lets requests give ACLs at all; new ones
+// do not.
+func (s *Store) TakesACLs(ctx context.Context, bucket string) bool {
+	ownership, err := s.GetBucketOwnershipControls(ctx, bucket)
+	return err != nil || ownership != types.ObjectOwnershipBucketOwnerEnforced
+}
+
 // PutObject also remembers encryption and storage class.
 func (s *Store) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
 	k := s.keep(*in.Bucket, asked(ctx))
 	in.Metadata = k.into(in.Metadata)
+	in.ContentEncoding = unchunked(in.ContentEncoding)
 	out, err := s.Posix.PutObject(ctx, in)
 	if err == nil {
 		k.tell(ctx)
 	}
 	return out, err
+}
+
+// unchunked takes aws-chunked off: it is the encoding of the request, and not
+// of the object.
+func unchunked(encoding *string) *string {
+	if encoding == nil {
+		return nil
+	}
+	var left []string
+	for part := range strings.SplitSeq(*encoding, ",") {
+		if part = strings.TrimSpace(part); part != "" && !strings.EqualFold(part, "aws-chunked") {
+			left = append(left, part)
+		}
+	}
+	if left == nil {
+		return nil
+	}
+	joined := strings.Join(left, ",")
+	return &joined
 }
 
 // CopyObject also remembers encryption and storage class, unless the copy
