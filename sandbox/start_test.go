@@ -127,8 +127,9 @@ func TestUsedPortIsNamedAndFails(t *testing.T) {
 	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
 	defer l.Close()
 	code, stderr := end(t, "--addr", l.Addr().String())
-	if code != 1 || !strings.Contains(stderr, l.Addr().String()) || !strings.Contains(stderr, "--addr") {
-		t.Errorf("got exit %d and %q", code, stderr)
+	want := "sealift-sandbox: listen on " + l.Addr().String() + ": address already in use; choose another with --addr, or --addr 127.0.0.1:0 for a free one\n"
+	if code != 1 || stderr != want {
+		t.Errorf("got exit %d and %q, want %q", code, stderr, want)
 	}
 }
 
@@ -223,10 +224,14 @@ func TestPlainOutputIsShell(t *testing.T) {
 		"stdout": out.String(),
 		"env":    string(must[[]byte](t)(os.ReadFile(filepath.Join(dir, "env")))),
 	} {
-		sh := exec.Command("sh", "-eu", "-c", script+"\nprintf '%s\\n' \"$AWS_CONFIG_FILE\" \"$AWS_SHARED_CREDENTIALS_FILE\" \"$AWS_PROFILE\" \"$AWS_CA_BUNDLE\"")
+		sh := exec.Command("sh", "-eu", "-c", script+"\nprintf '%s\\n' \"$AWS_CONFIG_FILE\" \"$AWS_SHARED_CREDENTIALS_FILE\" \"$AWS_PROFILE\" \"$AWS_CA_BUNDLE\"\nenv | grep ^AWS_ | wc -l")
+		// What the caller has set must not lead elsewhere.
+		sh.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") }), "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_ENDPOINT_URL_S3=http://127.0.0.1:1", "AWS_ENDPOINT_URL_STS=http://127.0.0.1:1",
+			"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_SESSION_TOKEN=c", "AWS_ROLE_ARN=d", "AWS_ROLE_SESSION_NAME=e",
+			"AWS_WEB_IDENTITY_TOKEN_FILE=/f", "AWS_CA_BUNDLE=/g", "AWS_PROFILE=h", "AWS_REGION=i", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true")
 		got, err := sh.CombinedOutput()
 		want := strings.Join([]string{
-			filepath.Join(dir, "config"), filepath.Join(dir, "credentials"), "uploader-profile", filepath.Join(dir, "tls", "ca.pem"),
+			filepath.Join(dir, "config"), filepath.Join(dir, "credentials"), "uploader-profile", filepath.Join(dir, "tls", "ca.pem"), "4",
 		}, "\n") + "\n"
 		if err != nil || string(got) != want {
 			t.Errorf("%s: got %v %q, want %q", name, err, got, want)

@@ -29,6 +29,7 @@ const (
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	defer plainly(stderr)()
 	return run(ctx, args, stdout, stderr)
 }
 

@@ -71,8 +71,10 @@ What it cannot do:
     transfer acceleration, Glacier, requester pays, ACLs
   - public buckets and unsigned requests; browser forms (POST object)
   - SAML, GetFederationToken, PolicyArns
-  - keys are file paths: a and a/b cannot both exist; keys with empty, . or ..
-    segments (x//y) and segments over 255 bytes are refused
+  - keys are file paths: a and a/b cannot both exist, a/ holds no bytes; keys with
+    empty, . or .. segments (x//y), NUL bytes or segments over 255 bytes are refused
+  - encoding-type=url in listings: keys with control characters are stored but
+    cannot be listed
   - s3:ExistingObjectTag conditions; storage class in listings
   - AWS's times: throttling, delays, eventual anything
 `, defaultAddr)

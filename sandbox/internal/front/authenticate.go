@@ -38,6 +38,7 @@ func (f *Front) authenticate(q *request) (*account.Caller, *awserr.Error) {
 		return nil, err
 	}
 	if q.sig.Service == "s3" && q.sig.Region != f.Account.Region() {
+		q.c.Set("x-amz-bucket-region", f.Account.Region())
 		return nil, awserr.New(http.StatusBadRequest, "AuthorizationHeaderMalformed",
 			"The authorization header is malformed; the region '%s' is wrong; expecting '%s'", q.sig.Region, f.Account.Region()).
 			With("Region", f.Account.Region())

@@ -10,6 +10,7 @@ package front
 
 import (
 	"net/http"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -48,6 +49,7 @@ const reasonHeader = "X-Sandbox-Reason"
 func (f *Front) Handle(c fiber.Ctx) error {
 	q := newRequest(c)
 	defer q.body.finish()
+	defer onceOnly(c)
 	if isIssuer(q.path) {
 		return f.serveIssuer(c, q)
 	}
@@ -67,6 +69,18 @@ func (f *Front) Handle(c fiber.Ctx) error {
 	}
 	return f.refuseQuery(c, awserr.New(http.StatusNotImplemented, "NotImplemented",
 		"The sandbox has no service %q", q.service()))
+}
+
+// onceOnly takes off the ids that the engine adds a second time, under the
+// same name in other letters; clients join what comes twice.
+func onceOnly(c fiber.Ctx) {
+	h := &c.Response().Header
+	for _, name := range []string{utils.HeaderAmzRequestID, utils.HeaderAmzID2} {
+		if id := string(h.Peek(name)); id != "" {
+			h.Del(textproto.CanonicalMIMEHeaderKey(name))
+			h.Set(name, id)
+		}
+	}
 }
 
 // refuse writes an S3 error.

@@ -98,11 +98,21 @@ func (s Set) credentials() string {
 	return b.String()
 }
 
-// Env is a piece of shell that points AWS clients at the sandbox. Keys and
-// endpoints in the environment would win over profiles, so they are unset.
+// unset are the settings of a caller's environment that win over profiles, or
+// lead a client elsewhere: keys, roles, endpoints, regions, trust.
+var unset = strings.Fields(`
+	AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_EXPIRATION
+	AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE
+	AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_AUTHORIZATION_TOKEN AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE
+	AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 AWS_ENDPOINT_URL_STS AWS_ENDPOINT_URL_SNS AWS_ENDPOINT_URL_CLOUDTRAIL AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
+	AWS_DEFAULT_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT
+	AWS_CA_BUNDLE`)
+
+// Env is a piece of shell that points AWS clients at the sandbox, whatever the
+// caller's environment says.
 func (s Set) Env(f Files) string {
 	var b strings.Builder
-	b.WriteString("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_ENDPOINT_URL AWS_DEFAULT_PROFILE AWS_REGION AWS_DEFAULT_REGION\n")
+	b.WriteString("unset " + strings.Join(unset, " ") + "\n")
 	set := func(name, value string) { fmt.Fprintf(&b, "export %s=%s\n", name, quote(value)) }
 	set("AWS_CONFIG_FILE", f.Config)
 	set("AWS_SHARED_CREDENTIALS_FILE", f.Credentials)
