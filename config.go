@@ -42,8 +42,10 @@ type Config struct {
 
 	Budget *Budget // nil is one of its own, which follows the server
 
-	// KeepTrying is how long one request is tried anew while S3 is out of
-	// reach or busy. 0 is ten minutes; negative is not at all.
+	// KeepTrying is how long one request is tried anew while S3, or who renews
+	// the credentials, is out of reach or busy. A server that has never
+	// answered is given up after half a minute, credentials that never came at
+	// once. 0 is ten minutes; negative is not at all.
 	KeepTrying time.Duration
 
 	Run string // ULID of the run, for events, receipts and the User-Agent; "" makes one

@@ -276,7 +276,18 @@ func TestCredentialsOutOfReachAreWaitedFor(t *testing.T) {
 			t.Errorf("%s: error is %v, want %v", name, err, c.want)
 		}
 	}
-	conf := f.config(t, "never")
+	conf := f.config(t, "later")
+	later := &outage{CredentialsProvider: conf.Credentials, err: gone}
+	later.asked.Store(1)
+	conf.Credentials = later
+	up := open(t, conf)
+	for range 2 { // the outage comes between the first object and the second
+		if _, err := up.Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(nil), 0),
+			sealift.Object{Bucket: f.Bucket, Key: "later", Options: sealift.Options{IfExists: "overwrite"}}); err != nil {
+			t.Error(err)
+		}
+	}
+	conf = f.config(t, "never")
 	never := &outage{CredentialsProvider: conf.Credentials, err: gone}
 	never.asked.Store(2)
 	conf.Credentials = never

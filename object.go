@@ -23,7 +23,7 @@ type Options struct {
 	IfExists   string // "fail" or "overwrite"; "" is "fail"
 	SourceHash string // "none", "sha256" or "strict"; "" is "none"
 
-	ContentType  string // "" leaves it to S3, application/octet-stream
+	ContentType  string // "" leaves it to S3
 	CacheControl string
 	Metadata     map[string]string // names in lower case; "sealift-transfer" is taken
 	Tags         map[string]string // at most 10; needs s3:PutObjectTagging

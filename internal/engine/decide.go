@@ -63,6 +63,10 @@ func Decide(s Situation) Verdict {
 		return s.afterSilence()
 	case s3wire.Busy:
 		return s.again()
+	case s3wire.Unready:
+		if s.Heard { // there were credentials before
+			return s.again()
+		}
 	case s3wire.Relocated, s3wire.Skewed:
 		return s.oncemore()
 	case s3wire.Expired:

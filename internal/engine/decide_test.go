@@ -46,6 +46,8 @@ func TestDecisions(t *testing.T) {
 		{"but not again and again", func(s *Situation) { s.Op, s.Class, s.Mended = w.UploadPart, w.Skewed, maxMended }, Fail},
 		{"denied is denied", func(s *Situation) { s.Op, s.Class = w.PutObject, w.Denied }, Fail},
 		{"no credentials end it", func(s *Situation) { s.Op, s.Class = w.PutObject, w.NoCredentials }, Fail},
+		{"those that are out of reach are waited for", func(s *Situation) { s.Op, s.Class = w.UploadPart, w.Unready }, Retry},
+		{"unless there never were any", func(s *Situation) { s.Op, s.Class, s.Heard = w.UploadPart, w.Unready, false }, Fail},
 		{"so does a source that cannot be read", func(s *Situation) { s.Op, s.Class = w.PutObject, w.Source }, Fail},
 		{"and the caller's word", func(s *Situation) { s.Op, s.Class = w.PutObject, w.Cancelled }, Fail},
 		{"and a bucket that is not there", func(s *Situation) { s.Op, s.Class = w.PutObject, w.NoBucket }, Fail},
@@ -68,7 +70,7 @@ func TestDecisionsHoldForAnySituation(t *testing.T) {
 			Lost: lost, Overwrite: overwrite, Renewals: int(renewals), Corrupt: int(corrupt), RetryAfter: time.Duration(after) * time.Second}
 		v := Decide(s)
 		done := s.Class == w.OK || s.Class == w.NoUpload && s.Op == w.AbortMultipartUpload
-		silent := s.Class == w.Network || s.Class == w.Server || s.Class == w.Busy
+		silent := s.Class == w.Network || s.Class == w.Server || s.Class == w.Busy || s.Class == w.Unready
 		switch {
 		case (v.Action == Done) != done:
 			return false

@@ -16,17 +16,15 @@ type Span struct {
 
 // A ledger keeps count of a transfer's requests.
 type ledger struct {
-	mu       sync.Mutex
-	byKey    []Span
-	answered bool
-	again    int
+	mu    sync.Mutex
+	byKey []Span
+	again int
 }
 
-// note counts a request that was sent, and whether S3 answered it.
-func (l *ledger) note(a s3wire.Answer, answered bool) {
+// note counts a request that was sent.
+func (l *ledger) note(a s3wire.Answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.answered = l.answered || answered
 	if a.KeyID == "" {
 		return
 	}
@@ -48,12 +46,6 @@ func (l *ledger) retried() {
 	l.mu.Lock()
 	l.again++
 	l.mu.Unlock()
-}
-
-func (l *ledger) heard() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.answered
 }
 
 func (l *ledger) retries() int {

@@ -62,7 +62,7 @@ func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Con
 	answer, err := try(ctx)
 	r.answer, r.class = answer, s3wire.Classify(err)
 	slot.release(r.class == s3wire.Busy, t.weight(r))
-	t.ledger.note(answer, s3wire.Answered(err))
+	t.ledger.note(answer)
 	if s3wire.Lost(err) {
 		r.lost = true
 		t.loose.CompareAndSwap(false, r.op == s3wire.UploadPart)
@@ -93,7 +93,7 @@ func (t *Transfer) decide(r *request, err error) Verdict {
 	case s3wire.Relocated, s3wire.Skewed:
 		r.mended++
 	}
-	s := Situation{Op: r.op, Class: r.class, Attempt: r.attempt, KeepTrying: t.KeepTrying, Heard: t.ledger.heard(),
+	s := Situation{Op: r.op, Class: r.class, Attempt: r.attempt, KeepTrying: t.KeepTrying, Heard: t.S3.Heard(),
 		Renewals: r.renewals, Corrupt: r.corrupt, Mended: r.mended, Overwrite: t.Overwrite, Lost: r.lost}
 	if !r.since.IsZero() {
 		s.Trouble = time.Since(r.since)

@@ -41,7 +41,7 @@ func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight
 			return found, another
 		case s3wire.NoObject:
 			return found, absent
-		case s3wire.Network, s3wire.Busy, s3wire.Server, s3wire.Relocated, s3wire.Skewed:
+		case s3wire.Network, s3wire.Busy, s3wire.Server, s3wire.Relocated, s3wire.Skewed, s3wire.Unready:
 		case s3wire.Expired:
 			t.Reader.Invalidate(answerOf(found.Answer, err).KeyID)
 		default:

@@ -52,6 +52,7 @@ type Client struct {
 	config Config
 	signer *v4.Signer
 	skew   atomic.Int64 // nanoseconds that the server's clock is ahead of ours
+	heard  atomic.Bool  // the server has answered
 
 	mu      sync.Mutex
 	targets map[string]target // by bucket
@@ -126,6 +127,7 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, Answer, err
 		watch.stop()
 		return nil, answer, &Error{Answer: answer, Whole: body.whole(r.size, err), Err: cause}
 	}
+	c.heard.Store(true)
 	resp.Body = &watched{ReadCloser: resp.Body, watch: watch}
 	answer.RequestID = resp.Header.Get("x-amz-request-id")
 	answer.ID2 = resp.Header.Get("x-amz-id-2")
@@ -194,6 +196,9 @@ func (c *Client) now() time.Time {
 // Skew is how far S3's clock was found to be ahead of the local one; 0 until
 // S3 has refused a request for it.
 func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
+
+// Heard reports whether the server has ever answered, with whatever.
+func (c *Client) Heard() bool { return c.heard.Load() }
 
 // Invalidate tells the credentials that S3 no longer takes this key, if they
 // want to hear of it.

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
+
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // An Error is a request that did not succeed.
@@ -69,6 +72,7 @@ const (
 	Skewed                     // the clocks differ too much; the client has corrected its own
 	Relocated                  // the bucket is elsewhere; the client now goes there
 	NoCredentials              // there is nothing to sign with
+	Unready                    // the same, but only because nobody answers who gives credentials
 	Denied                     // refused, and will be again
 	Exists                     // 412: the key holds an object
 	Conflict                   // 409: another write to the key came between
@@ -103,10 +107,14 @@ func classifySilence(err error) Class {
 	_, noCreds := errors.AsType[*CredentialsError](err)
 	_, unread := errors.AsType[*SourceError](err)
 	switch {
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled):
 		return Cancelled
+	case noCreds && outOfReach(err):
+		return Unready
 	case noCreds:
 		return NoCredentials
+	case errors.Is(err, context.DeadlineExceeded):
+		return Cancelled
 	case unread:
 		return Source
 	case errors.Is(err, ErrEndpoint):
@@ -117,11 +125,12 @@ func classifySilence(err error) Class {
 	return Network
 }
 
-// Answered reports whether a request whose error is err, or nil, was answered
-// by S3, with a success or not.
-func Answered(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return err == nil || ok && e.Status != 0
+// outOfReach reports whether a provider of credentials got no answer, or one
+// that says to come again.
+func outOfReach(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	return network || ok && (answer.HTTPStatusCode() >= 500 || answer.HTTPStatusCode() == http.StatusTooManyRequests)
 }
 
 // Lost reports whether a request whose answer is err may have happened all the
