@@ -94,6 +94,12 @@ func both(a, b func(error) bool) func(error) bool {
 	return func(err error) bool { return a(err) && b(err) }
 }
 
+// wholeFile matches what is wrong with a configuration file as such.
+func wholeFile(err error) bool {
+	e, ok := errors.AsType[*config.FileError](err)
+	return ok && e.Line == 0
+}
+
 // coded matches what S3 answered by its error code.
 func coded(codes ...string) func(error) bool {
 	return func(err error) bool {
@@ -146,6 +152,7 @@ func remedies() []remedy {
 		{asType[*usageError], codeUsage, ""},
 		{asType[*config.LockedError], codeUsage, "leave it out, or ask whoever keeps that file"},
 		{both(asType[*config.FileError], as(fs.ErrPermission)), codeUsage, "check who may read it, and HOME or XDG_CONFIG_HOME, which say where it lies"},
+		{wholeFile, codeUsage, "it must be a text file in TOML: docs/configuration.md describes it"},
 		{asType[*config.FileError], codeUsage, "a setting is a flag's long name, as part-size = \"16MiB\"; docs/configuration.md lists them"},
 		{asType[*config.ValueError], codeUsage, ""},
 		{as(errURL), codeUsage, "write s3://BUCKET/KEY, or s3://BUCKET/PREFIX/ to keep the file's name"},
@@ -189,6 +196,7 @@ func remedies() []remedy {
 		{as(session.ErrPolicyTooLarge), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or fewer files at once"},
 		{refusedAs("ValidationError"), codeUsage, "correct what it names: roleArn is --role-arn or role_arn in the profile, externalId --external-id, serialNumber --mfa-serial"},
 		{as(session.ErrExpiredBase), codeDenied, "sign in again (aws sso login), or put new keys in the profile"},
+		{as(profile.ErrBroken), codeDenied, "copy the keys again, without the end of a line"},
 		{as(session.ErrInvalidBase), codeDenied, "check the keys of the profile with: aws sts get-caller-identity"},
 		{both(as(session.ErrToken), asType[*fs.PathError]), codeDenied, "check web_identity_token_file in the profile, or AWS_WEB_IDENTITY_TOKEN_FILE"},
 		{as(session.ErrToken), codeDenied, "in GitHub Actions the job needs: permissions: id-token: write"},
@@ -203,6 +211,7 @@ func remedies() []remedy {
 		{as(sealift.ErrSessionExpired), codeDenied, "the session ended and could not be renewed: sign in again and upload anew"},
 		{deniedTagging, codeDenied, "let the role's policy allow s3:PutObjectTagging, or leave out --tagging"},
 		{coded("AccessDenied"), codeDenied, "the role must allow s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on this bucket and key, and the bucket's policy must not deny it\ncheck the bucket's name too: S3 says the same of one that is not there or is not yours"},
+		{coded("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"), codeDenied, "S3 does not take these keys: check them with aws sts get-caller-identity, and that the endpoint's server is the one that gave them"},
 		{as(sealift.ErrDenied), codeDenied, "check the role's policy, the bucket's policy and the account with: aws sts get-caller-identity"},
 
 		{as(sealift.ErrUnknownOutcome), codeIntegrity, "look whether the object is there and whose it is; a reader (--reader-profile) settles this by itself next time"},

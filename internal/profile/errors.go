@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os/exec"
 	"strings"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -23,6 +24,7 @@ var (
 	ErrLongLivedKeys = errors.New("long-lived keys and no role")                        // they would go to S3
 	ErrSignIn        = errors.New("not signed in")                                      // see SignInError
 	ErrProcess       = errors.New("credential_process gave no credentials")             // it failed, or printed something else
+	ErrBroken        = errors.New("a key, secret or token has a control character")     // no server was asked
 	ErrSessionName   = errors.New("session name without {run} cannot be joined")        // to the trail
 	ErrEndpoint      = errors.New("endpoint not allowed")                               // no URL, or a metadata address
 	ErrPlainHTTP     = errors.New("plain http off loopback")                            // without leave
@@ -69,12 +71,20 @@ type marked struct {
 func (m marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	creds, err := m.provider.Retrieve(ctx)
 	switch {
+	case err == nil && broken(creds):
+		return aws.Credentials{}, &session.BaseError{Err: fmt.Errorf("%w: %w", session.ErrInvalidBase, ErrBroken)}
 	case err == nil:
 		return creds, nil
 	case ctx.Err() != nil:
 		return aws.Credentials{}, context.Cause(ctx)
 	}
 	return aws.Credentials{}, &session.BaseError{Err: m.tell(err)}
+}
+
+// broken tells keys that hold a line's end or the like, as copied ones do. No
+// header can carry them.
+func broken(c aws.Credentials) bool {
+	return strings.ContainsFunc(c.AccessKeyID+c.SecretAccessKey+c.SessionToken, unicode.IsControl)
 }
 
 func (m marked) tell(err error) error {
