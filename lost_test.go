@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -352,6 +353,36 @@ func TestWrongRegionIsResolvedOnce(t *testing.T) {
 	if want := []string{"there.s3.us-east-1.amazonaws.com", "there.s3.eu-west-1.amazonaws.com"}; len(elsewhere.hosts) != 2 || elsewhere.hosts[0] != want[0] || elsewhere.hosts[1] != want[1] {
 		t.Errorf("requests went to %v, want %v", elsewhere.hosts, want)
 	}
+}
+
+// A HEAD has no body to say that the region is wrong. The reader looks again
+// where the bucket is, before anything is sent.
+func TestReaderFindsTheRegion(t *testing.T) {
+	f := start(t)
+	key := key(t)
+	f.put(t, key, "theirs")
+	conf := f.config(t, key)
+	conf.Reader = f.reader(t)
+	through := fault.Through(t, f.transport(t), fault.Fault{Op: "HeadObject", Nth: 1, Status: 400, Header: http.Header{"X-Amz-Bucket-Region": {"eu-west-1"}}})
+	spy := &scopes{next: through}
+	conf.Transport = spy
+	_, err := open(t, conf).Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(nil), 0), sealift.Object{Bucket: f.Bucket, Key: key})
+	if len(spy.seen) < 2 || !strings.Contains(spy.seen[0], "/us-east-1/") || !strings.Contains(spy.seen[1], "/eu-west-1/") {
+		t.Errorf("signed for %v: %v", spy.seen, err)
+	}
+}
+
+// scopes notes what looks are signed for.
+type scopes struct {
+	next http.RoundTripper
+	seen []string
+}
+
+func (s *scopes) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodHead {
+		s.seen = append(s.seen, r.Header.Get("Authorization"))
+	}
+	return s.next.RoundTrip(r)
 }
 
 // regions always says that the bucket is in eu-west-1.

@@ -80,7 +80,7 @@ func (t *Transfer) create(ctx context.Context) (string, s3wire.Answer, error) {
 		t.Logger.Warn("an answer to CreateMultipartUpload was lost; what it opened, if anything, is left to the bucket's lifecycle rule",
 			"bucket", t.Object.Bucket, "key", t.Object.Key)
 	}
-	t.begin(id)
+	t.begin()
 	return id, r.answer, err
 }
 
@@ -190,7 +190,7 @@ func (f *failure) first(action Action, err error) error {
 func (t *Transfer) sendPart(ctx context.Context, id string, number int) (Action, error) {
 	part := t.plan.Part(number)
 	t.witness.Admit(part.Offset)
-	r := &request{op: s3wire.UploadPart, part: number}
+	r := &request{op: s3wire.UploadPart, upload: id, part: number}
 	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
 		if err := t.Source.Unchanged(t.print); err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}

@@ -7,18 +7,11 @@ import (
 	"github.com/sealift/sealift/internal/sum"
 )
 
-// begin forgets the parts of an earlier upload: those of id are yet to come.
-func (t *Transfer) begin(id string) {
+// begin forgets the parts of an earlier upload.
+func (t *Transfer) begin() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.id, t.parts = id, make(map[int]s3wire.Part, t.plan.Parts)
-}
-
-// uploadID is that of the upload under way, "" when there is none.
-func (t *Transfer) uploadID() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.id
+	t.parts = make(map[int]s3wire.Part, t.plan.Parts)
 }
 
 // keep records a part that S3 has.

@@ -12,6 +12,7 @@ import (
 // A request is one thing to ask of S3, over all its attempts.
 type request struct {
 	op       s3wire.Operation
+	upload   string // id of the multipart upload; only a part's is known here
 	part     int
 	attempt  int       // the present one, from 1
 	since    time.Time // when trouble began; zero when there is none
@@ -108,11 +109,7 @@ func (t *Transfer) decide(r *request, err error) Verdict {
 // the connection when it refuses a body it has not read, and the refusal is
 // lost with it.
 func (t *Transfer) ask(ctx context.Context, r *request, err error) error {
-	id := t.uploadID()
-	if id == "" {
-		return err
-	}
-	asked := t.probe(ctx, id)
+	asked := t.probe(ctx, r.upload)
 	switch class := s3wire.Classify(asked); class {
 	case s3wire.Expired, s3wire.NoUpload, s3wire.NoBucket, s3wire.Skewed:
 		r.class = class

@@ -41,9 +41,7 @@ func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight
 			return found, another
 		case s3wire.NoObject:
 			return found, absent
-		case s3wire.Network, s3wire.Busy, s3wire.Server, s3wire.Relocated, s3wire.Skewed, s3wire.Unready:
-		case s3wire.Expired:
-			t.Reader.Invalidate(answerOf(found.Answer, err).KeyID)
+		case s3wire.Network, s3wire.Busy, s3wire.Server, s3wire.Unready:
 		default:
 			t.Logger.Info("could not look at the object", "transfer", t.ID, "err", err)
 			return found, unseen
@@ -53,15 +51,27 @@ func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight
 	return s3wire.Found{}, unseen
 }
 
-// head asks the reader what the key holds.
+// head asks the reader what the key holds, and again at once when the reader
+// has learned how to ask.
 func (t *Transfer) head(ctx context.Context) (s3wire.Found, error) {
-	slot, err := t.Slots.acquire(ctx)
-	if err != nil {
-		return s3wire.Found{}, err
+	for asked := 1; ; asked++ {
+		slot, err := t.Slots.acquire(ctx)
+		if err != nil {
+			return s3wire.Found{}, err
+		}
+		found, err := t.Reader.Head(ctx, t.Object)
+		class := s3wire.Classify(err)
+		slot.release(class == s3wire.Busy, 0)
+		switch {
+		case asked == looks:
+		case class == s3wire.Relocated, class == s3wire.Skewed:
+			continue
+		case class == s3wire.Expired:
+			t.Reader.Invalidate(answerOf(found.Answer, err).KeyID)
+			continue
+		}
+		return found, err
 	}
-	found, err := t.Reader.Head(ctx, t.Object)
-	slot.release(s3wire.Classify(err) == s3wire.Busy, 0)
-	return found, err
 }
 
 // accept holds S3's success against the source. Only an answer with the whole's

@@ -91,7 +91,6 @@ type Transfer struct {
 	buffers  sync.Pool   // of *[sumBuffer]byte
 
 	mu    sync.Mutex
-	id    string              // of the multipart upload under way
 	parts map[int]s3wire.Part // those that S3 has, of the present upload
 }
 

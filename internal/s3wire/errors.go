@@ -216,9 +216,10 @@ func (c *Client) learnTime(date string) {
 }
 
 // learnRegion moves the client to the region that a signed answer names, when
-// the answer is one that S3 gives for a wrong region.
+// the answer is one that S3 gives for a wrong region. To a HEAD it gives no
+// more than the status.
 func (c *Client) learnRegion(ctx context.Context, bucket string, resp *http.Response, e *Error) bool {
-	misplaced := resp.StatusCode/100 == 3 || e.Code == "AuthorizationHeaderMalformed" || e.Code == "IllegalLocationConstraintException"
+	misplaced := resp.StatusCode/100 == 3 || resp.StatusCode == http.StatusBadRequest && e.Code == "" || e.Code == "AuthorizationHeaderMalformed" || e.Code == "IllegalLocationConstraintException"
 	region := resp.Header.Get("x-amz-bucket-region")
 	return misplaced && region != "" && len(region) < 64 && c.relocate(ctx, bucket, region)
 }
