@@ -42,10 +42,15 @@ func writeActions(tagging bool) []string {
 }
 
 // useKey allows actions on the bucket's key, through S3 only: a stolen session
-// cannot take data to the key itself.
+// cannot take data to the key itself. By which of its two names S3 goes there in
+// China was found nowhere, so both are written.
 func (n Names) useKey(sid string, actions ...string) Statement {
-	s := allow(sid, Strings{n.KMSKey}, actions...)
-	s.Condition = Conditions{"StringEquals": {"kms:ViaService": {"s3." + n.Filled().Region + ".amazonaws.com"}}}
+	s, f := allow(sid, Strings{n.KMSKey}, actions...), n.Filled()
+	via := Strings{"s3." + f.Region + ".amazonaws.com"}
+	if f.Partition == "aws-cn" {
+		via = append(via, via[0]+".cn")
+	}
+	s.Condition = Conditions{"StringEquals": {"kms:ViaService": via}}
 	return s
 }
 

@@ -78,6 +78,11 @@ func TestRolesAllowNoMoreThanTheirWork(t *testing.T) {
 	if got := statement(t, n.UploadRolePolicy(), "EncryptWithKey").Condition["StringEquals"]["kms:ViaService"]; !slices.Equal(got, policy.Strings{"s3.us-east-1.amazonaws.com"}) {
 		t.Errorf("key is used via %v", got)
 	}
+	n.Partition, n.Region = "aws-cn", "cn-north-1"
+	want := policy.Strings{"s3.cn-north-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn"}
+	if got := statement(t, n.UploadRolePolicy(), "EncryptWithKey").Condition["StringEquals"]["kms:ViaService"]; !slices.Equal(got, want) {
+		t.Errorf("in China S3 goes to the key as %v, want %v", got, want)
+	}
 }
 
 // Whatever a role may do that is not allowed by itself must come from nowhere:
