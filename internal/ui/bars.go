@@ -91,6 +91,8 @@ func (b *bars) Event(e sealift.Event) {
 		return
 	}
 	switch e.Type {
+	case "started":
+		return // a total that counted from here would take filled buffers for speed
 	case "progress":
 		o.update(e.Time, e.Sent, e.Acknowledged)
 	case "waiting":

@@ -31,7 +31,7 @@ func (p pen) draw(v view, width int) string {
 	if !p.align {
 		cells = min(cells, runewidth.StringWidth(v.name))
 	}
-	name := fit(v.name, cells)
+	name := p.fit(v.name, cells)
 	line := fmt.Sprintf("%s %3d%%", name, v.percent())
 	rest := width - runewidth.StringWidth(line)
 	var tail string
@@ -95,11 +95,11 @@ func (p pen) bar(v view, cells int) string {
 		solid, light, empty, left, right = "#", "-", " ", "[", "]"
 	}
 	solid, light = strings.Repeat(solid, acked), strings.Repeat(light, sent-acked)
-	if p.colour {
+	switch {
+	case p.colour && v.ended == "stored":
+		solid = paint(solid, "32")
+	case p.colour:
 		solid, light = paint(solid, "36"), paint(light, "2;36")
-		if v.ended == "stored" {
-			solid = paint(strings.Repeat("█", acked), "32")
-		}
 	}
 	return left + solid + light + strings.Repeat(empty, cells-sent) + right
 }
@@ -114,9 +114,13 @@ func paint(text, code string) string {
 
 // fit makes a name exactly width cells wide: its end is what tells files
 // apart, so its start is cut.
-func fit(name string, width int) string {
+func (p pen) fit(name string, width int) string {
+	cut := "…"
+	if p.ascii {
+		cut = "~"
+	}
 	if over := runewidth.StringWidth(name) - width; over > 0 {
-		name = "…" + runewidth.TruncateLeft(name, over+1, "")
+		name = cut + runewidth.TruncateLeft(name, over+1, "")
 		name = runewidth.Truncate(name, width, "")
 	}
 	return runewidth.FillRight(name, width)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/mattn/go-runewidth"
 
@@ -66,6 +67,19 @@ func TestAcknowledgedIsSolidAndSentIsLight(t *testing.T) {
 	}
 	if got := (pen{}).draw(v, 16); strings.Contains(got, "▕") {
 		t.Errorf("a bar in 16 cells: %q", got)
+	}
+}
+
+// Where the locale has ASCII alone, so have the lines.
+func TestASCIIIsASCII(t *testing.T) {
+	for _, ended := range []string{"", "failed", "stored"} {
+		for width := range 140 {
+			v := view{name: "a-name-that-does-not-fit-in-its-column.iso", size: 100, acked: 25, sent: 50, speed: 1e8, left: time.Hour, session: time.Hour, ended: ended}
+			line := pen{ascii: true, colour: true}.draw(v, width)
+			if strings.ContainsFunc(line, func(r rune) bool { return r > unicode.MaxASCII }) {
+				t.Fatalf("width %d, ended %q: %q", width, ended, line)
+			}
+		}
 	}
 }
 
@@ -201,5 +215,28 @@ func TestBarsAlwaysClose(t *testing.T) {
 				t.Fatalf("%d transfers, %q: Close hangs", transfers, last)
 			}
 		}
+	}
+}
+
+// The total of one transfer is as fast as that transfer: what a socket's
+// buffers swallow at the start is no speed.
+func TestTheTotalIsAsFastAsItsParts(t *testing.T) {
+	terminal, err := os.Create(filepath.Join(t.TempDir(), "terminal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	b := newBars(Options{Out: terminal, Terminal: terminal, Transfers: 2, Bytes: 2 << 30})
+	defer b.Close()
+	at := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	b.Event(sealift.Event{Type: "started", Time: at, Transfer: "T", Size: 1 << 30})
+	sent := int64(40 << 20)
+	for range 20 {
+		at, sent = at.Add(100*time.Millisecond), sent+1<<20
+		b.Event(sealift.Event{Type: "progress", Time: at, Transfer: "T", Size: 1 << 30, Sent: sent})
+	}
+	total, one := b.total.view(at, time.Time{}).speed, b.by["T"].view(at, time.Time{}).speed
+	if math.Abs(total-one) > one/10 {
+		t.Errorf("the total moves %.0f bytes a second, its only transfer %.0f", total, one)
 	}
 }
