@@ -97,6 +97,9 @@ func TestSecondInterruptionLeavesAtOnce(t *testing.T) {
 	if code := exits(t, cmd); code != 130 || time.Since(began) > 3*time.Second {
 		t.Errorf("exit code %d after %v\n%s", code, time.Since(began), out)
 	}
+	if !strings.Contains(out.String(), "left at once: what was begun may still be open in S3") {
+		t.Errorf("it does not say what it leaves\n%s", out)
+	}
 }
 
 // suspended stops the sandbox until the test ends.

@@ -96,6 +96,11 @@ func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destin
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { r.Say("interrupted: aborting what is under way; once more leaves at once") })
+	if !r.silent {
+		defer s.leaving.keep(func() {
+			s.Say("left at once: what was begun may still be open in S3, and cost; a lifecycle rule of the bucket can abort it")
+		})()
+	}
 	errs := r.sendAll(ctx, up, to.bucket, all)
 	stop()
 	err = up.Close()
