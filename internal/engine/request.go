@@ -15,7 +15,8 @@ type request struct {
 	upload   string // id of the multipart upload; only a part's is known here
 	part     int
 	attempt  int       // the present one, from 1
-	since    time.Time // when trouble began; zero when there is none
+	since    time.Time // when trouble last began; zero when there is none
+	long     int       // attempts that were getting on for long before they broke
 	renewals int
 	corrupt  int
 	mended   int
@@ -60,6 +61,7 @@ func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Con
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	answer, err := try(ctx)
 	r.answer, r.class = answer, s3wire.Classify(err)
 	slot.release(r.class == s3wire.Busy, t.weight(r))
@@ -68,10 +70,31 @@ func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Con
 		r.lost = true
 		t.loose.CompareAndSwap(false, r.op == s3wire.UploadPart)
 	}
-	if err != nil && r.since.IsZero() {
-		r.since = time.Now()
+	if err != nil {
+		r.failed(began)
 	}
 	return err
+}
+
+// An attempt with a body that takes so long is getting on: one that stands
+// still is ended sooner. Large parts on slow lines need that; a part that
+// breaks as often as maxLong will not get through.
+const (
+	gettingOn = 2 * s3wire.DefaultStall
+	maxLong   = 10
+)
+
+// failed counts an attempt that began at that time. Trouble begins with the
+// first, and anew with one that was getting on.
+func (r *request) failed(began time.Time) {
+	body := r.op == s3wire.UploadPart || r.op == s3wire.PutObject
+	long := body && time.Since(began) > gettingOn && r.long < maxLong
+	if long {
+		r.long++
+	}
+	if long || r.since.IsZero() {
+		r.since = time.Now()
+	}
 }
 
 // weight is how many bytes an attempt of r that succeeded has moved.
