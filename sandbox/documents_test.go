@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -183,6 +184,39 @@ func TestBadDocumentsAreRefused(t *testing.T) {
 			t.Errorf("%s was taken", name)
 		}
 	}
+	deny := func(action, resource, principal string) string {
+		return `{"Statement":{"Effect":"Deny","Principal":` + principal + `,"Action":"` + action + `","Resource":"` + resource + `"}}`
+	}
+	const (
+		bucketARN  = "arn:aws:s3:::my-secure-upload-bucket-007"
+		objectsARN = bucketARN + "/*"
+	)
+	for _, bad := range []struct{ policy, says string }{
+		{deny("s3:PutObject", "arn:aws:s3:::another-bucket/*", `"*"`), "invalid resource"},
+		{deny("s3:PutObject", "*", `"*"`), "invalid resource"},
+		{deny("s3:CompleteMultipartUpload", objectsARN, `"*"`), "invalid action"},
+		{deny("iam:PassRole", objectsARN, `"*"`), "invalid action"},
+		{deny("s3:PutObject", bucketARN, `"*"`), "does not apply"},
+		{deny("s3:ListBucket", bucketARN+"/in/", `"*"`), "does not apply"},
+		{deny("s3:PutObject", objectsARN, `{"AWS":"uploader"}`), "Invalid principal"},
+		{`{"Statement":[{"Sid":"` + strings.Repeat("S", 20<<10) + `"}]}`, "maximum allowed document size"},
+	} {
+		_, err := c.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &b.Bucket, Policy: &bad.policy})
+		if err == nil || !strings.Contains(err.Error(), bad.says) {
+			t.Errorf("%.200s: got %v", bad.policy, err)
+		}
+	}
+	for _, good := range []string{
+		deny("s3:PutObject", objectsARN, `{"AWS":["123456789012","arn:aws:iam::123456789012:role/s3-uploader-role"]}`),
+		deny("s3:GetBucketPolicyStatus", bucketARN, `{"Service":"cloudtrail.amazonaws.com"}`),
+		deny("s3:PutObjectRetention", bucketARN+"/locked/*", `"*"`),
+		deny("s3:*", objectsARN, `"*"`),
+	} {
+		if _, err := b.s3(b.admin()).PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &b.TrailBucket,
+			Policy: aws.String(strings.ReplaceAll(good, b.Bucket, b.TrailBucket))}); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
 	public := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::my-secure-upload-bucket-007/*"}]}`
 	_, err := c.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &b.Bucket, Policy: &public})
 	denied(t, err, "BlockPublicPolicy")
@@ -198,6 +232,10 @@ func TestDefaultBucketPolicyIsInForce(t *testing.T) {
 	got := must[*s3.GetBucketPolicyOutput](t)(b.s3(b.admin()).GetBucketPolicy(t.Context(), &s3.GetBucketPolicyInput{Bucket: &b.Bucket}))
 	if want := (policy.Names{Account: b.Account, Bucket: b.Bucket}).BucketPolicy().Compact(); *got.Policy != want {
 		t.Errorf("got %s\nwant %s", *got.Policy, want)
+	}
+	for _, name := range []string{b.Bucket, b.TrailBucket} { // the sandbox must take what it starts with
+		p := must[*s3.GetBucketPolicyOutput](t)(b.s3(b.admin()).GetBucketPolicy(t.Context(), &s3.GetBucketPolicyInput{Bucket: &name}))
+		must[*s3.PutBucketPolicyOutput](t)(b.s3(b.admin()).PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &name, Policy: p.Policy}))
 	}
 	_, err := put(t.Context(), b.s3(b.assume()), b.Bucket, "k", []byte("x"), func(in *s3.PutObjectInput) { in.ServerSideEncryption = types.ServerSideEncryptionAwsKms })
 	denied(t, err, "with an explicit deny in a resource-based policy")

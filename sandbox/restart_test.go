@@ -108,7 +108,7 @@ func TestTLS(t *testing.T) {
 		}
 	}
 	// Policies ask for TLS, and see which.
-	putPolicy(t, b.s3(b.admin()), b.Bucket, `{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"NumericLessThan":{"s3:TlsVersion":"1.3"}}}`)
+	putPolicy(t, b.s3(b.admin()), b.Bucket, `{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::my-secure-upload-bucket-007/*","Condition":{"NumericLessThan":{"s3:TlsVersion":"1.3"}}}`)
 	if _, err := put(t.Context(), c, b.Bucket, "new", []byte("x")); err != nil {
 		t.Errorf("TLS 1.3: %v", err)
 	}

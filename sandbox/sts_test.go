@@ -90,6 +90,12 @@ func TestTrap11ParametersAreChecked(t *testing.T) {
 			withPolicy(fmt.Sprintf(long, strings.Repeat("k", 2049-fixed)))},
 		{"a policy that is none", "MalformedPolicyDocument", "", withPolicy(`{"Version":"2012-10-17"}`)},
 		{"a policy with a principal", "MalformedPolicyDocument", "", withPolicy(`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}]}`)},
+		{"a policy in Cyrillic", "ValidationError", "'policy' failed to satisfy constraint: Member must satisfy regular expression pattern", withPolicy(fmt.Sprintf(long, "Ж"))},
+		{"a policy with a field of no meaning", "MalformedPolicyDocument", "Permissions", withPolicy(`{"Permissions":1,"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)},
+		{"a policy with one Sid twice", "MalformedPolicyDocument", "unique",
+			withPolicy(`{"Statement":[{"Sid":"A","Effect":"Allow","Action":"s3:*","Resource":"*"},{"Sid":"A","Effect":"Deny","Action":"s3:*","Resource":"*"}]}`)},
+		{"a tag twice", "InvalidParameterValue", "Duplicate tag keys", withTags("Team", "team")},
+		{"a reserved tag", "InvalidParameterValue", "aws:", withTags("aws:team")},
 		{"managed policies", "InvalidParameterValue", "PolicyArns",
 			func(in *sts.AssumeRoleInput) {
 				in.PolicyArns = []types.PolicyDescriptorType{{Arn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")}}
@@ -108,8 +114,21 @@ func TestTrap11ParametersAreChecked(t *testing.T) {
 			t.Errorf("%d seconds: %v", seconds, err)
 		}
 	}
+	for _, text := range []string{"é", `\u0416`} {
+		if _, err := b.tryAssume(b.user(), withPolicy(fmt.Sprintf(long, text))); err != nil {
+			t.Errorf("a policy with %s: %v", text, err)
+		}
+	}
 	if _, err := b.tryAssume(b.user(), withPolicy(fmt.Sprintf(long, strings.Repeat("k", 2048-fixed)))); err != nil {
 		t.Errorf("a policy of 2,048 characters: %v", err)
+	}
+}
+
+func withTags(keys ...string) func(*sts.AssumeRoleInput) {
+	return func(in *sts.AssumeRoleInput) {
+		for _, key := range keys {
+			in.Tags = append(in.Tags, types.Tag{Key: &key, Value: aws.String("v")})
+		}
 	}
 }
 

@@ -119,7 +119,13 @@ func (d *Documents) write(bucket, name string, body []byte) (Answer, *awserr.Err
 }
 
 func (d *Documents) writePolicy(bucket string, body []byte) (Answer, *awserr.Error) {
+	if len(body) > maxPolicy {
+		return Answer{}, awserr.New(http.StatusBadRequest, "PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
+	}
 	policy, err := iameval.Parse("policy of bucket "+bucket, string(body), iameval.Resource)
+	if err == nil {
+		err = checkPolicy(bucket, string(body))
+	}
 	if err != nil {
 		return Answer{}, awserr.New(http.StatusBadRequest, "MalformedPolicy", "%v", err)
 	}

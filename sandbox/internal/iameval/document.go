@@ -81,6 +81,9 @@ func Parse(name, text string, kind Kind) (Document, error) {
 	if len(source.Statement) == 0 {
 		return Document{}, fmt.Errorf("%w: %s: no statement", ErrMalformed, name)
 	}
+	if err := checkShape(text, source.Statement); err != nil {
+		return Document{}, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
+	}
 	d := Document{name: name}
 	for i, s := range source.Statement {
 		st, err := newStatement(source.Version, s, kind)
@@ -91,6 +94,27 @@ func Parse(name, text string, kind Kind) (Document, error) {
 		d.statements = append(d.statements, st)
 	}
 	return d, nil
+}
+
+// checkShape refuses what the reader of single statements cannot see.
+func checkShape(text string, statements []policy.Statement) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &fields); err != nil {
+		return err
+	}
+	for field := range fields {
+		if field != "Version" && field != "Id" && field != "Statement" {
+			return fmt.Errorf("unknown field %s", field)
+		}
+	}
+	seen := map[string]bool{}
+	for _, s := range statements {
+		if s.Sid != "" && seen[s.Sid] {
+			return fmt.Errorf("statement IDs (SID) in a single policy must be unique: %s", s.Sid)
+		}
+		seen[s.Sid] = true
+	}
+	return nil
 }
 
 // newStatement takes the principals off s, escapes it and checks what is left

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -84,12 +85,22 @@ func violated(field, value, constraint string) *awserr.Error {
 	return invalid("ValidationError", "1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: %s", value, field, constraint)
 }
 
+// policyText is what a session policy may be written in; other characters need
+// JSON's escapes.
+//
+// Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+// (recalled, not read again for this code).
+var policyText = regexp.MustCompile(`^[\t\n\r\x{20}-\x{ff}]+$`)
+
 func checkPolicy(text string) *awserr.Error {
 	if text == "" {
 		return nil
 	}
 	if utf8.RuneCountInString(text) > maxPolicy {
 		return violated("policy", text, fmt.Sprintf("Member must have length less than or equal to %d", maxPolicy))
+	}
+	if !policyText.MatchString(text) {
+		return violated("policy", text, `Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+`)
 	}
 	if _, err := iameval.Parse("session policy", text, iameval.Identity); err != nil {
 		return invalid("MalformedPolicyDocument", "%v", err)
@@ -133,7 +144,7 @@ func (p params) durationOf(role *account.Role, chained bool) (time.Duration, *aw
 
 // readTags reads Tags.member.N and TransitiveTagKeys.member.N.
 func readTags(form url.Values) (map[string]string, []string, *awserr.Error) {
-	tags := map[string]string{}
+	tags, seen := map[string]string{}, map[string]bool{}
 	for i := 1; form.Has(fmt.Sprintf("Tags.member.%d.Key", i)); i++ {
 		key := form.Get(fmt.Sprintf("Tags.member.%d.Key", i))
 		value := form.Get(fmt.Sprintf("Tags.member.%d.Value", i))
@@ -143,10 +154,13 @@ func readTags(form url.Values) (map[string]string, []string, *awserr.Error) {
 		if err := optional("tags."+strconv.Itoa(i)+".member.value", value, 0, 256, `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`); err != nil {
 			return nil, nil, err
 		}
-		if _, twice := tags[key]; twice {
+		if strings.HasPrefix(strings.ToLower(key), "aws:") {
+			return nil, nil, invalid("InvalidParameterValue", "Tag keys cannot begin with aws:, which is reserved.")
+		}
+		if seen[strings.ToLower(key)] {
 			return nil, nil, invalid("InvalidParameterValue", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 		}
-		tags[key] = value
+		tags[key], seen[strings.ToLower(key)] = value, true
 	}
 	if len(tags) > maxTags {
 		return nil, nil, violated("tags", "…", fmt.Sprintf("Member must have length less than or equal to %d", maxTags))
