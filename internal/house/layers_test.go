@@ -39,6 +39,7 @@ var layers = map[string]layer{
 	"internal/house":       {nil, "the rules have no code"},
 	"internal/sum":         {[]string{"github.com/minio/crc64nvme"}, "sums know their hash"},
 	"internal/source":      {[]string{"internal/sum"}, "a source is read, never sent"},
+	"internal/walk":        {nil, "files are found by the system alone, so that the library can find them too"},
 	"internal/s3wire":      {[]string{"internal/plan", "internal/sum", sdk, "github.com/aws/smithy-go"}, "the wire decides nothing, so it must not know who does"},
 	"internal/engine":      {[]string{"internal/plan", "internal/s3wire", "internal/source", "internal/sum", "golang.org/x/sync"}, "the engine knows neither sessions nor receipts nor files of its own"},
 	"internal/config":      {[]string{"github.com/pelletier/go-toml/v2", "github.com/spf13/pflag"}, "configuration is the command's, and knows no command"},
