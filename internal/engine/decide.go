@@ -25,14 +25,13 @@ type Situation struct {
 	Op         s3wire.Operation
 	Class      s3wire.Class  // of the answer
 	Attempt    int           // that was answered, from 1
-	Trouble    time.Duration // since the request's first attempt that failed
+	Trouble    time.Duration // how long the request has been failing
 	KeepTrying time.Duration // how long trouble may last
 	Heard      bool          // S3 has answered this client before
 	RetryAfter time.Duration // what S3 asked for
 	Renewals   int           // of credentials for this request
 	Corrupt    int           // attempts of this request that S3 found corrupt, this one included
 	Mended     int           // attempts of this request after which the client went elsewhere or set its clock, this one included
-	Overwrite  bool          // the object may replace another
 	Lost       bool          // an earlier attempt's answer was lost
 }
 

@@ -64,10 +64,10 @@ func TestDecisions(t *testing.T) {
 // patience ends, and no wait is absurd.
 func TestDecisionsHoldForAnySituation(t *testing.T) {
 	ops := []w.Operation{w.CreateMultipartUpload, w.UploadPart, w.CompleteMultipartUpload, w.AbortMultipartUpload, w.PutObject}
-	holds := func(op, class, attempt uint8, trouble, keep uint16, heard, lost, overwrite bool, renewals, corrupt uint8, after uint16) bool {
+	holds := func(op, class, attempt uint8, trouble, keep uint16, heard, lost bool, renewals, corrupt uint8, after uint16) bool {
 		s := Situation{Op: ops[int(op)%len(ops)], Class: w.Class(class % uint8(w.Refused+1)), Attempt: int(attempt) + 1,
 			Trouble: time.Duration(trouble) * time.Second, KeepTrying: time.Duration(keep) * time.Second, Heard: heard,
-			Lost: lost, Overwrite: overwrite, Renewals: int(renewals), Corrupt: int(corrupt), RetryAfter: time.Duration(after) * time.Second}
+			Lost: lost, Renewals: int(renewals), Corrupt: int(corrupt), RetryAfter: time.Duration(after) * time.Second}
 		v := Decide(s)
 		done := s.Class == w.OK || s.Class == w.NoUpload && s.Op == w.AbortMultipartUpload
 		silent := s.Class == w.Network || s.Class == w.Server || s.Class == w.Busy || s.Class == w.Unready

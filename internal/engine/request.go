@@ -118,7 +118,7 @@ func (t *Transfer) decide(r *request, err error) Verdict {
 		r.mended++
 	}
 	s := Situation{Op: r.op, Class: r.class, Attempt: r.attempt, KeepTrying: t.KeepTrying, Heard: t.S3.Heard(),
-		Renewals: r.renewals, Corrupt: r.corrupt, Mended: r.mended, Overwrite: t.Overwrite, Lost: r.lost}
+		Renewals: r.renewals, Corrupt: r.corrupt, Mended: r.mended, Lost: r.lost}
 	if !r.since.IsZero() {
 		s.Trouble = time.Since(r.since)
 	}

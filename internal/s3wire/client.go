@@ -67,9 +67,6 @@ func New(c Config) *Client {
 	return &Client{config: c, signer: signer, targets: map[string]target{}}
 }
 
-// Transport returns what carries the requests.
-func (c *Client) Transport() http.RoundTripper { return c.config.Transport }
-
 // An Answer is what every answer of S3 carries, errors included.
 type Answer struct {
 	Operation Operation
@@ -192,10 +189,6 @@ func (c *Client) sign(ctx context.Context, r request, target target, creds aws.C
 func (c *Client) now() time.Time {
 	return time.Now().Add(time.Duration(c.skew.Load())).UTC()
 }
-
-// Skew is how far S3's clock was found to be ahead of the local one; 0 until
-// S3 has refused a request for it.
-func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
 
 // Heard reports whether the server has ever answered, with whatever.
 func (c *Client) Heard() bool { return c.heard.Load() }

@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"hash"
 
 	"github.com/minio/crc64nvme"
 )
@@ -19,9 +18,6 @@ const Algorithm = "CRC64NVME"
 
 // A CRC is the CRC64NVME of some bytes. The zero value is that of no bytes.
 type CRC uint64
-
-// New returns a hash whose Sum64 is a CRC.
-func New() hash.Hash64 { return crc64nvme.New() }
 
 // Of returns the sum of data.
 func Of(data []byte) CRC { return CRC(crc64nvme.Checksum(data)) }
