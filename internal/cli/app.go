@@ -107,6 +107,7 @@ func (a App) root(s *Streams) *cobra.Command {
 	)
 	for _, cmd := range root.Commands() {
 		completeChoices(cmd)
+		unquote(cmd)
 	}
 	root.SetHelpFunc(showHelp)
 	root.SetHelpCommand(helpCommand())

@@ -93,7 +93,7 @@ type span struct {
 }
 
 func (d span) String() string {
-	if d.to == nil {
+	if d.to == nil || *d.to == 0 && d.least > 0 {
 		return ""
 	}
 	return d.to.String()

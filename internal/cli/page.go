@@ -24,6 +24,21 @@ func group(f *pflag.FlagSet, name string, bind func(*pflag.FlagSet)) {
 	})
 }
 
+// asValue names the annotation that says what a flag's value is called.
+const asValue = "value"
+
+// unquote takes the name of each flag's value out of its meaning, where pflag
+// wants it between backquotes: shells show the meaning as it is.
+func unquote(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		value, meaning := pflag.UnquoteUsage(f)
+		if f.Annotations == nil {
+			f.Annotations = map[string][]string{}
+		}
+		f.Annotations[asValue], f.Usage = []string{value}, meaning
+	})
+}
+
 // showHelp writes the page of a command: what it does, how it is called,
 // examples, flags by group. It is what --help and `sealift help` print.
 func showHelp(cmd *cobra.Command, _ []string) {
@@ -92,18 +107,15 @@ const (
 
 // showFlag writes one flag: left how it is given, right what it means.
 func showFlag(w io.Writer, f *pflag.Flag) {
-	value, meaning := pflag.UnquoteUsage(f)
 	left := "  --" + f.Name
-	switch {
-	case f.Value.Type() == "bool":
-	default:
-		left += " " + value
+	if value := f.Annotations[asValue]; len(value) > 0 && f.Value.Type() != "bool" {
+		left += " " + value[0]
 	}
 	if len(left) > flagColumn-2 {
 		fmt.Fprintln(w, left)
 		left = ""
 	}
-	for _, line := range wrap(meaning, pageWidth-flagColumn) {
+	for _, line := range wrap(f.Usage, pageWidth-flagColumn) {
 		fmt.Fprintf(w, "%-*s%s\n", flagColumn, left, line)
 		left = ""
 	}

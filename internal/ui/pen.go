@@ -28,10 +28,10 @@ const (
 // from the right.
 func (p pen) draw(v view, width int) string {
 	cells := min(nameWidth, max(4, width/3))
-	if !p.align {
-		cells = min(cells, runewidth.StringWidth(v.name))
-	}
 	name := p.fit(v.name, cells)
+	if p.align {
+		name = runewidth.FillRight(name, cells)
+	}
 	line := fmt.Sprintf("%s %3d%%", name, v.percent())
 	rest := width - runewidth.StringWidth(line)
 	var tail string
@@ -112,16 +112,20 @@ func paint(text, code string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// fit makes a name exactly width cells wide: its end is what tells files
-// apart, so its start is cut.
+// fit makes a name at most width cells wide: its end is what tells files
+// apart, so its start is cut, between the names of a path where that is near.
 func (p pen) fit(name string, width int) string {
+	over := runewidth.StringWidth(name) - width
+	if over <= 0 {
+		return name
+	}
 	cut := "…"
 	if p.ascii {
 		cut = "~"
 	}
-	if over := runewidth.StringWidth(name) - width; over > 0 {
-		name = cut + runewidth.TruncateLeft(name, over+1, "")
-		name = runewidth.Truncate(name, width, "")
+	name = runewidth.TruncateLeft(name, over+1, "")
+	if i := strings.IndexAny(name, `/\`); i >= 0 {
+		name = name[i:]
 	}
-	return runewidth.FillRight(name, width)
+	return runewidth.Truncate(cut+name, width, "")
 }

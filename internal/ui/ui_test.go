@@ -70,6 +70,20 @@ func TestAcknowledgedIsSolidAndSentIsLight(t *testing.T) {
 	}
 }
 
+// Of a path that does not fit, whole names are kept where they can be.
+func TestPathsAreCutBetweenNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"/tmp/sealift-demo-2744958998/sample.bin": "…/sample.bin  50%",
+		"a/b.iso":                                "a/b.iso  50%",
+		"/tmp/a-name-longer-than-its-column.iso": "…ger-than-its-column.iso  50%",
+	} {
+		got := pen{}.draw(view{name: name, size: 2, acked: 1, left: -1, session: -1}, 80)
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
 // Where the locale has ASCII alone, so have the lines.
 func TestASCIIIsASCII(t *testing.T) {
 	for _, ended := range []string{"", "failed", "stored"} {
