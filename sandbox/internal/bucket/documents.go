@@ -123,11 +123,11 @@ func (d *Documents) writePolicy(bucket string, body []byte) (Answer, *awserr.Err
 		return Answer{}, awserr.New(http.StatusBadRequest, "PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
 	}
 	policy, err := iameval.Parse("policy of bucket "+bucket, string(body), iameval.Resource)
-	if err == nil {
-		err = checkPolicy(bucket, string(body))
-	}
 	if err != nil {
 		return Answer{}, awserr.New(http.StatusBadRequest, "MalformedPolicy", "%v", err)
+	}
+	if why := checkPolicy(bucket, string(body)); why != "" {
+		return Answer{}, awserr.New(http.StatusBadRequest, "MalformedPolicy", "%s", why)
 	}
 	if policy.Public() && d.blocks(bucket, "BlockPublicPolicy") {
 		return Answer{}, awserr.Denied("Access Denied: public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.")

@@ -1,8 +1,8 @@
 package bucket
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
 	"path"
 	"regexp"
 	"slices"
@@ -17,11 +17,11 @@ const maxPolicy = 20 << 10 // bytes
 
 // S3's words for policies that are well-formed IAM and no policies of the
 // bucket. Recalled; which of several faults S3 names first is not known.
-var (
-	errResource  = errors.New("Policy has invalid resource")                           //lint:ignore ST1005 S3's words
-	errAction    = errors.New("Policy has invalid action")                             //lint:ignore ST1005 S3's words
-	errMismatch  = errors.New("Action does not apply to any resource(s) in statement") //lint:ignore ST1005 S3's words
-	errPrincipal = errors.New("Invalid principal in policy")                           //lint:ignore ST1005 S3's words
+const (
+	badResource  = "Policy has invalid resource"
+	badAction    = "Policy has invalid action"
+	badMismatch  = "Action does not apply to any resource(s) in statement"
+	badPrincipal = "Invalid principal in policy"
 )
 
 // operations are S3 operations that many take for actions.
@@ -46,9 +46,9 @@ func (s *oneOrMore) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(s))
 }
 
-// checkPolicy refuses a policy that is not for this bucket. The text has been
-// read as an IAM policy before.
-func checkPolicy(bucket, text string) error {
+// checkPolicy says why a policy is not one for this bucket, "" if it is. The
+// text has been read as an IAM policy before.
+func checkPolicy(bucket, text string) string {
 	var policy struct {
 		Statement json.RawMessage
 	}
@@ -64,36 +64,34 @@ func checkPolicy(bucket, text string) error {
 		statements = []statement{one}
 	}
 	if err != nil {
-		return err
+		return err.Error()
 	}
 	for _, s := range statements {
-		for _, err := range []error{checkResources(bucket, s.Resource), checkActions(s.Action, s.Resource), checkPrincipals(s.Principal)} {
-			if err != nil {
-				return err
-			}
+		if why := cmp.Or(checkResources(bucket, s.Resource), checkActions(s.Action, s.Resource), checkPrincipals(s.Principal)); why != "" {
+			return why
 		}
 	}
-	return nil
+	return ""
 }
 
-func checkResources(bucket string, resources []string) error {
+func checkResources(bucket string, resources []string) string {
 	for _, r := range resources {
 		name, ok := strings.CutPrefix(r, "arn:aws:s3:::")
 		name, _, _ = strings.Cut(name, "/")
 		if matches, err := path.Match(name, bucket); !ok || err != nil || !matches {
-			return errResource
+			return badResource
 		}
 	}
-	return nil
+	return ""
 }
 
 // checkActions wants each action to be S3's and to have a resource of its
 // kind. Patterns of actions are let through.
-func checkActions(actions, resources []string) error {
+func checkActions(actions, resources []string) string {
 	for _, a := range actions {
 		switch {
 		case a != "*" && !strings.HasPrefix(strings.ToLower(a), "s3:") || slices.Contains(operations, a):
-			return errAction
+			return badAction
 		case strings.ContainsAny(a, "*?") || len(resources) == 0:
 			continue
 		}
@@ -101,21 +99,21 @@ func checkActions(actions, resources []string) error {
 		if !slices.ContainsFunc(resources, func(r string) bool {
 			return strings.Contains(r, "*") || strings.Contains(r, "/") == object
 		}) {
-			return errMismatch
+			return badMismatch
 		}
 	}
-	return nil
+	return ""
 }
 
-func checkPrincipals(raw json.RawMessage) error {
+func checkPrincipals(raw json.RawMessage) string {
 	var by struct{ AWS oneOrMore }
 	if json.Unmarshal(raw, &by) != nil {
-		return nil // "*", or nobody
+		return "" // "*", or nobody
 	}
 	for _, p := range by.AWS {
 		if !principals.MatchString(p) {
-			return errPrincipal
+			return badPrincipal
 		}
 	}
-	return nil
+	return ""
 }

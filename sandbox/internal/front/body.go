@@ -1,7 +1,6 @@
 package front
 
 import (
-	"errors"
 	"io"
 	"net"
 	"time"
@@ -45,9 +44,6 @@ func (b *body) Read(p []byte) (int, error) {
 	b.err = err
 	return n, err
 }
-
-// cut says whether the client left in the middle of the body.
-func (b *body) cut() bool { return b.err != nil && !errors.Is(b.err, io.EOF) }
 
 // finish reads what is left of the body when the answer is known. A client
 // that is still sending when the connection closes sees a reset instead of

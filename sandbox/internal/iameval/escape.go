@@ -58,8 +58,9 @@ func (e escaper) rewrite(s, star, question string) string {
 // cutDollar takes an escape or a variable off the front of s and gives what
 // stands for it.
 func cutDollar(s string) (to, rest string, ok bool) {
-	name, rest, ok := strings.Cut(s, "}")
-	if name, ok = strings.CutPrefix(name, "${"); !ok {
+	before, rest, closed := strings.Cut(s, "}")
+	name, opened := strings.CutPrefix(before, "${")
+	if !opened || !closed {
 		return "", s, false
 	}
 	switch name {

@@ -63,6 +63,8 @@ func TestWildcardsAndVariables(t *testing.T) {
 		{"2008-10-17", "${aws:username}", "${aws:username}", true},
 		{"2008-10-17", "${*}", "${x}", true},
 		{"2012-10-17", "cost$", "cost$", true},
+		{"2012-10-17", "cost${open", "cost${open", true},
+		{"2012-10-17", "cost${open*", "cost${open and more", true},
 	} {
 		text := `{"Version":"` + c.version + `","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"` + bucket + c.pattern + `"}}`
 		if got := allows(t, text, "s3:GetObject", bucket+c.key, ctx); got != c.want {

@@ -144,6 +144,7 @@ type assumed struct {
 	User             *assumedRoleUser `xml:"AssumedRoleUser,omitempty"`
 	Credentials      credentials
 	PackedPolicySize int    `xml:",omitempty"`
+	SessionTokenSize int    // bytes
 	SourceIdentity   string `xml:",omitempty"`
 
 	Subject  string `xml:"SubjectFromWebIdentityToken,omitempty"`
@@ -164,6 +165,7 @@ func (s *Service) mint(session account.Session) (assumed, *awserr.Error) {
 			SessionToken:    token,
 			Expiration:      session.Expires.UTC().Format(time.RFC3339),
 		},
-		SourceIdentity: session.SourceIdentity,
+		SourceIdentity:   session.SourceIdentity,
+		SessionTokenSize: len(token),
 	}, nil
 }
