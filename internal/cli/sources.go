@@ -64,6 +64,20 @@ func misplaced(paths []string) error {
 	return nil
 }
 
+// spare refuses to write what a flag names, a receipt or a log, into a source.
+func (all sendings) spare(flag, path string) error {
+	ours, err := os.Stat(path)
+	if path == "" || err != nil {
+		return nil // it is none of them
+	}
+	for _, one := range all {
+		if theirs, err := os.Stat(one.path); err == nil && os.SameFile(ours, theirs) {
+			return &usageError{fmt.Sprintf("%s %s is the source %s", flag, path, one.path), "name another file"}
+		}
+	}
+	return nil
+}
+
 // open opens a regular file. It is opened without waiting for a writer and
 // checked afterwards, so that neither a FIFO nor a swapped name can hang or
 // deceive.

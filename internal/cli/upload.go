@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,6 +87,9 @@ func (u *Upload) Run(ctx context.Context, s *Streams, args []string) error {
 
 // check refuses what cannot be stored, before anything is sent.
 func (u *Upload) check(bucket string, all sendings) error {
+	if err := cmp.Or(all.spare("--receipt", u.Receipt), all.spare("--log-file", u.LogFile)); err != nil {
+		return err
+	}
 	for _, one := range all {
 		if _, err := plan.For(one.size, int64(u.PartSize)); err != nil {
 			return u.at(bucket, one, u.advise(err))
