@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
@@ -169,15 +172,19 @@ func TestHelpIsHonest(t *testing.T) {
 	}
 }
 
+// Whichever way it is told to end, also by a terminal that closes.
 func TestTemporaryFolderIsRemoved(t *testing.T) {
-	b := start(t)
-	dir := filepath.Dir(b.ConfigFile)
-	if _, err := os.Stat(dir); err != nil {
-		t.Fatal(err)
-	}
-	b.stop()
-	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is still there", dir)
+	for _, told := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
+		b := start(t)
+		dir := filepath.Dir(b.ConfigFile)
+		if _, err := os.Stat(dir); err != nil {
+			t.Fatal(err)
+		}
+		b.process.Process.Signal(told)
+		b.stop() // tells it again
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%v: %s is still there", told, dir)
+		}
 	}
 }
 
@@ -199,6 +206,28 @@ func TestIdleConnectionsDoNotHoldUpTheEnd(t *testing.T) {
 	b.stop()
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("took %v", took)
+	}
+}
+
+// Requests in flight are waited for, unless it is told twice.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	b := start(t, "--dir", temp(t))
+	signed := must[*v4Request](t)(s3.NewPresignClient(b.s3(b.assume())).PresignPutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.Bucket, Key: aws.String("k")}))
+	at := must[*url.URL](t)(url.Parse(signed.URL))
+	conn := must[net.Conn](t)(net.Dial("tcp", at.Host))
+	defer conn.Close()
+	fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 9000000\r\n\r\n", at.RequestURI(), at.Host)
+	if _, err := conn.Write(make([]byte, 6<<20)); err != nil { // and the rest never comes
+		t.Fatal(err)
+	}
+	b.stopped = true
+	begin := time.Now()
+	b.process.Process.Signal(os.Interrupt)
+	time.Sleep(1500 * time.Millisecond)
+	b.process.Process.Signal(os.Interrupt)
+	var exit *exec.ExitError
+	if err := b.process.Wait(); !errors.As(err, &exit) || time.Since(begin) > 5*time.Second {
+		t.Errorf("got %v after %v", err, time.Since(begin))
 	}
 }
 

@@ -27,8 +27,15 @@ const (
 
 // Main runs the program until it is interrupted and gives its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as it is under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
+	// A later signal does not wait for requests in flight. The first second is
+	// left for a clean end: terminals and shells both signal when they close.
+	context.AfterFunc(ctx, func() { time.Sleep(time.Second); stop() })
 	defer plainly(stderr)()
 	return run(ctx, args, stdout, stderr)
 }
