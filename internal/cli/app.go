@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -48,7 +49,12 @@ func (a App) Run(ctx context.Context, s *Streams, args []string) int {
 		return err
 	}
 	root.SetArgs(args)
+	pages := &printer{to: s.Out}
+	root.SetOut(pages)
 	cmd, err := root.ExecuteContextC(ctx)
+	if pages.err != nil {
+		err = fmt.Errorf("%w: %w", errOutput, pages.err)
+	}
 	if err != nil && !begun && asksForLines(s, cmd, args) {
 		(&jsonLines{out: s.Out}).print(conclude(newRun(), err))
 	}
@@ -56,6 +62,21 @@ func (a App) Run(ctx context.Context, s *Streams, args []string) int {
 		s.complain(err)
 	}
 	return exitCode(err)
+}
+
+// A printer remembers that a page could not be printed, which cobra does not
+// tell.
+type printer struct {
+	to  io.Writer
+	err error
+}
+
+func (p *printer) Write(text []byte) (int, error) {
+	n, err := p.to.Write(text)
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+	return n, err
 }
 
 // inLines names the annotation of commands whose --json prints lines, the last
@@ -91,7 +112,6 @@ func (a App) root(s *Streams) *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.SetIn(s.In)
 	root.SetFlagErrorFunc(unknownFlag)
@@ -102,8 +122,8 @@ func (a App) root(s *Streams) *cobra.Command {
 		(&Sandbox{}).command(s),
 		(&Demo{}).command(s),
 		(&VersionInfo{}).command(s),
-		(&Completion{}).command(s),
-		(&Man{}).command(s),
+		(&Completion{}).command(),
+		(&Man{}).command(),
 	)
 	for _, cmd := range root.Commands() {
 		completeChoices(cmd)

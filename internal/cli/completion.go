@@ -11,7 +11,7 @@ import (
 // Completion is `sealift completion`.
 type Completion struct{}
 
-func (c *Completion) command(s *Streams) *cobra.Command {
+func (c *Completion) command() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print a script that completes commands in your shell",
@@ -21,7 +21,7 @@ func (c *Completion) command(s *Streams) *cobra.Command {
   sealift completion powershell | Out-String | Invoke-Expression`,
 		ValidArgs:   []string{"bash", "zsh", "fish", "powershell"},
 		Annotations: map[string]string{unsettled: "true"},
-		RunE:        func(cmd *cobra.Command, args []string) error { return c.Run(cmd.Root(), s.Out, args) },
+		RunE:        func(cmd *cobra.Command, args []string) error { return c.Run(cmd.Root(), cmd.OutOrStdout(), args) },
 	}
 }
 

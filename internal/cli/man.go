@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -15,20 +16,20 @@ import (
 // Man is `sealift man`.
 type Man struct{ Dir string }
 
-func (m *Man) command(s *Streams) *cobra.Command {
+func (m *Man) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "man [COMMAND | --dir DIR]",
 		Short:       "Print a manual page, or write all of them",
 		Example:     "  sealift man upload | man -l -\n  sealift man --dir ~/.local/share/man/man1",
 		Annotations: map[string]string{unsettled: "true"},
-		RunE:        func(cmd *cobra.Command, args []string) error { return m.Run(cmd.Root(), s, args) },
+		RunE:        func(cmd *cobra.Command, args []string) error { return m.Run(cmd.Root(), cmd.OutOrStdout(), args) },
 	}
 	cmd.Flags().StringVar(&m.Dir, "dir", "", "write the pages of all commands into this `DIR`")
 	return cmd
 }
 
 // Run prints the page of the program or of one command, or writes all.
-func (m *Man) Run(root *cobra.Command, s *Streams, args []string) error {
+func (m *Man) Run(root *cobra.Command, out io.Writer, args []string) error {
 	root.DisableAutoGenTag = true
 	header := &doc.GenManHeader{Section: "1", Source: "sealift " + sealift.Version, Manual: "Sealift", Date: dated()}
 	if m.Dir != "" {
@@ -44,7 +45,7 @@ func (m *Man) Run(root *cobra.Command, s *Streams, args []string) error {
 	if err != nil || len(rest) > 0 {
 		return unknownCommand(root, strings.Join(args, " "))
 	}
-	return doc.GenMan(about, header, s.Out)
+	return doc.GenMan(about, header, out)
 }
 
 // dated is when the revision was made that this was built from, so that pages
