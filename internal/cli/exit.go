@@ -194,7 +194,7 @@ func remedies() []remedy {
 		{as(session.ErrGrant), codeUsage, "check --session-duration, --session-name, --source-identity, --session-tag, --external-id, and duration_seconds, role_session_name, external_id and mfa_serial in the profile"},
 		{as(session.ErrDuration), codeUsage, "give a --session-duration from 15m to the role's maximum; where a role assumes another the maximum is 1h"},
 		{as(session.ErrPolicyTooLarge), codeUsage, "upload under a prefix (s3://BUCKET/PREFIX/), or fewer files at once"},
-		{refusedAs("ValidationError"), codeUsage, "correct what it names: roleArn is --role-arn or role_arn in the profile, externalId --external-id, serialNumber --mfa-serial"},
+		{refusedAs("ValidationError"), codeUsage, "correct what it names: roleArn is --role-arn or role_arn in the profile, externalId --external-id, serialNumber --mfa-serial, tokenCode --mfa-code"},
 		{as(session.ErrExpiredBase), codeDenied, "sign in again (aws sso login), or put new keys in the profile"},
 		{as(profile.ErrBroken), codeDenied, "copy the keys again, without the end of a line"},
 		{as(session.ErrInvalidBase), codeDenied, "check the keys of the profile with: aws sts get-caller-identity"},

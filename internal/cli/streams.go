@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -86,6 +87,10 @@ func (s *Streams) Ask(ctx context.Context, prompt string) (string, error) {
 		if a.err != nil {
 			fmt.Fprintln(s.Err)
 		}
-		return strings.TrimSpace(a.line), a.err
+		line := strings.TrimSpace(a.line)
+		if line == "" && a.err == nil {
+			a.err = errors.New("nothing was typed")
+		}
+		return line, a.err
 	}
 }

@@ -121,9 +121,9 @@ func (p pen) fit(name string, width int) string {
 	}
 	cut := "…"
 	if p.ascii {
-		cut = "~"
+		cut = "..."
 	}
-	name = runewidth.TruncateLeft(name, over+1, "")
+	name = runewidth.TruncateLeft(name, over+runewidth.StringWidth(cut), "")
 	if i := strings.IndexAny(name, `/\`); i >= 0 {
 		name = name[i:]
 	}
