@@ -94,7 +94,8 @@ func (o Output) progress(s *Streams, transfers int, bytes int64) ui.Progress {
 	live, colour, ascii := ui.Surroundings(s.Env)
 	options := ui.Options{Out: s.Err, Hidden: o.JSON || o.Quiet || o.NoProgress,
 		Transfers: transfers, Bytes: bytes, Colour: colour, ASCII: ascii}
-	if f, ok := terminal(s.Err); ok && live {
+	mixed := o.LogFile == "" && o.LogLevel != "off" // a log's lines would tear the bars
+	if f, ok := terminal(s.Err); ok && live && !mixed {
 		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
 			options.Terminal = f
 		}
