@@ -96,7 +96,7 @@ func TestIgnoreFilesMeanWhatTheyMeanToGit(t *testing.T) {
 		{"all but", "/*\n!/a\n/a/*\n!/a/b", "", "x a/x a/b a/b2 c/d"},
 		{"everything", "*\n!*.txt\n!*/", "", "a.txt b.c d/e.txt d/f.c"},
 		{"question marks and sets", "?.a\n[bc].d\n[!b].e\n[^b].f\n[]x].g\n[a-c]z\n[[:digit:]].h\n[-z].i", "", "x.a xx.a b.d a.d b.e a.e b.f a.f ].g x.g y.g bz dz 1.h a.h -.i z.i a.i"},
-		{"sets hold no slash", "/a[!x]b\n/c[+-9]d\ne[x/]f", "", "a/b ayb c/d c5d e/f exf"},
+		{"sets hold no slash", "/a[!x]b\n/c[+-9]d\ne[x/]f", "", "a/b ayb c/d c5d c,d e/f exf"},
 		{"escapes", "\\#a\n\\!b\n\\*c\n\\[d]\n[\\]]e\nf\\\\g", "", "#a !b *c xc [d] d ]e f\\g"},
 		{"comments and emptiness", "# a\n\n   \n#b\n!\n/\n!/", "", "a #b b"},
 		{"spaces at the end", "a  \nb\\ \nc\\  \nd\\\\ ", "", "a|a  |b|b |c|c |c  |d|d\\|d\\ "},

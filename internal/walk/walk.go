@@ -80,7 +80,7 @@ const (
 // that a file system lets them hold; escape them before showing them.
 type Entry struct {
 	Kind Kind
-	Path string      // to be opened; begins with the source as it was given
+	Path string      // to be opened; begins with the source as it was given, but for "."
 	Name string      // relative, slash-separated; for a fault in a whole source ""
 	Info fs.FileInfo // of the file itself, through links; nil for some faults
 	Err  error       // nil unless Kind is Fault
