@@ -8,14 +8,14 @@ const DefaultConnections = engine.DefaultConnections
 
 // A Budget bounds what the Uploaders that share it use at once. It is safe for
 // concurrent use.
-type Budget struct{ connections *engine.Slots }
+type Budget struct{ of *engine.Budget }
 
-// NewBudget returns a budget of that many requests under way at once. With 0
-// or less, the number follows the server, between 1 and 32: it grows while
-// that moves more bytes, and falls when S3 asks to slow down.
-func NewBudget(connections int) *Budget {
-	if connections < 1 {
-		return &Budget{engine.FindSlots()}
-	}
-	return &Budget{engine.NewSlots(connections)}
+// NewBudget returns a budget of that many requests under way at once, which
+// together send at most bytesPerSecond bytes of sources a second.
+//
+// With 0 connections or fewer, their number follows the server, between 1 and
+// 32: it grows while that moves more bytes, and falls when S3 asks to slow
+// down. With 0 bytes or fewer, bandwidth is not limited.
+func NewBudget(connections int, bytesPerSecond int64) *Budget {
+	return &Budget{engine.NewBudget(connections, bytesPerSecond)}
 }

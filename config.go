@@ -83,7 +83,7 @@ func (c Config) withDefaults() Config {
 		c.Transport = s3wire.NewTransport(c.RootCAs, c.Proxy)
 	}
 	if c.Budget == nil {
-		c.Budget = NewBudget(0)
+		c.Budget = NewBudget(0, 0)
 	}
 	if c.KeepTrying == 0 {
 		c.KeepTrying = keepTrying

@@ -171,7 +171,7 @@ func TestChangedSourceIsNeverStored(t *testing.T) {
 						})
 					}})
 					if nth > 1 {
-						conf.Budget = sealift.NewBudget(1) // so that S3 has the parts before
+						conf.Budget = sealift.NewBudget(1, 0) // so that S3 has the parts before
 					}
 					_, err := open(t, conf).Upload(t.Context(), sealift.File(source),
 						sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib, SourceHash: hash}})

@@ -129,7 +129,7 @@ func (u *Uploader) transfer(source Source, object Object) *engine.Transfer {
 		},
 		PartSize: object.PartSize, Overwrite: object.IfExists == "overwrite",
 		Hash: map[string]engine.Hash{"sha256": engine.Beside, "strict": engine.After}[object.SourceHash],
-		S3:   u.s3, Reader: u.reader, Slots: u.config.Budget.connections,
+		S3:   u.s3, Reader: u.reader, Budget: u.config.Budget.of,
 		KeepTrying: u.config.KeepTrying, Logger: u.config.Logger,
 	}
 	t.Report = func(s engine.Step) { u.report(t, eventOf(s)) }

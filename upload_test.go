@@ -276,7 +276,7 @@ func TestManyUploadsShareOneUploader(t *testing.T) {
 	before := runtime.NumGoroutine()
 	c := f.config(t, "many/*")
 	c.Credentials = f.wide(t)
-	c.Budget = sealift.NewBudget(3)
+	c.Budget = sealift.NewBudget(3, 0)
 	counting := &counter{next: f.transport(t)}
 	c.Transport = counting
 	up, err := sealift.New(c)

@@ -84,6 +84,25 @@ func binary(text string) string {
 	return unit + "iB"
 }
 
+// bandwidth is the value of a flag in bytes a second; "off" is 0.
+type bandwidth int64
+
+func (b *bandwidth) String() string {
+	if *b == 0 {
+		return "off"
+	}
+	return strconv.FormatInt(int64(*b), 10)
+}
+func (b *bandwidth) Type() string { return "off|SIZE" }
+func (b *bandwidth) Set(text string) error {
+	var bytes size
+	if text != "off" && (text == "auto" || bytes.Set(strings.TrimSuffix(text, "/s")) != nil) {
+		return fmt.Errorf("give off or bytes a second, as 50MiB")
+	}
+	*b = bandwidth(bytes)
+	return nil
+}
+
 // span is the value of a flag that is a time: 15m, 1h30m, or a number of
 // seconds, as AWS writes durations.
 type span struct {
@@ -268,8 +287,8 @@ func comingFlags() map[string]string {
 	return map[string]string{
 		"recursive": files, "include": files, "exclude": files, "files-from": files, "ignore-file": files, "follow-symlinks": files,
 		"dryrun": "nothing is checked without being sent yet", "dry-run": "nothing is checked without being sent yet",
-		"bwlimit": "lower --concurrency until then", "on-interrupt": "until then an interruption aborts the upload",
-		"no-journal": "nothing can be resumed yet", "require-journal": "nothing can be resumed yet",
+		"on-interrupt": "until then an interruption aborts the upload",
+		"no-journal":   "nothing can be resumed yet", "require-journal": "nothing can be resumed yet",
 		"checksum-algorithm": "until then it is always CRC64NVME",
 	}
 }

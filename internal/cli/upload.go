@@ -23,6 +23,7 @@ type Upload struct {
 	Storage
 	Output
 	Concurrency number
+	Bandwidth   bandwidth
 	KeepTrying  time.Duration
 	Receipt     string
 	StateDir    string
@@ -54,6 +55,7 @@ func (u *Upload) bind(f *pflag.FlagSet) {
 func (u *Upload) bindSending(f *pflag.FlagSet) {
 	u.Storage.bindSending(f)
 	f.Var(&u.Concurrency, "concurrency", fmt.Sprintf("requests under way at once (default auto: follows the server, from %d)", sealift.DefaultConnections))
+	f.Var(&u.Bandwidth, "bwlimit", "most bytes sent a second, over all sources, as 50MiB (default off)")
 	u.KeepTrying = 10 * time.Minute
 	f.Var(span{&u.KeepTrying, 0, 0, "a time, as 10m or 600"}, "keep-trying", "how long to survive S3 being out of reach or busy, as 10m or in seconds (default 10m)")
 }
@@ -128,12 +130,9 @@ func (u *Upload) want(to destination, all sendings) policy.Want {
 	return policy.Want{Bucket: to.bucket, Keys: all.keys(), Prefix: to.prefix(), Tagging: len(u.Tagging.of) > 0, KMSKey: u.KMSKeyID}
 }
 
-// budget is how many requests may be under way at once; nil is the library's.
+// budget is how many requests may be under way at once, and how fast.
 func (u *Upload) budget() *sealift.Budget {
-	if u.Concurrency == 0 {
-		return nil
-	}
-	return sealift.NewBudget(int(u.Concurrency))
+	return sealift.NewBudget(int(u.Concurrency), int64(u.Bandwidth))
 }
 
 // keepTrying is the library's KeepTrying, where 0 means ten minutes.

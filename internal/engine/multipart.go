@@ -157,7 +157,7 @@ func (t *Transfer) sendMissing(ctx context.Context, id string) (Action, error) {
 		return nil
 	})
 	var failed failure
-	for range min(t.Slots.Most(), len(missing)) {
+	for range min(t.Budget.slots.most(), len(missing)) {
 		group.Go(func() error {
 			for number := range work {
 				if action, err := t.sendPart(gctx, id, number); err != nil {
@@ -199,7 +199,7 @@ func (t *Transfer) sendPart(ctx context.Context, id string, number int) (Action,
 		if err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		body, settle := t.body(number, crc)
+		body, settle := t.body(ctx, number, crc)
 		stored, answer, err := t.S3.Part(ctx, t.Object, id, number, body)
 		settle(err == nil)
 		if err == nil {
@@ -221,12 +221,12 @@ func (t *Transfer) sendPart(ctx context.Context, id string, number int) (Action,
 
 // body is the body of one attempt to send a part, and what must be called when
 // the attempt is over.
-func (t *Transfer) body(number int, crc sum.CRC) (s3wire.Body, func(acknowledged bool)) {
+func (t *Transfer) body(ctx context.Context, number int, crc sum.CRC) (s3wire.Body, func(acknowledged bool)) {
 	part := t.plan.Part(number)
 	var moved int64
 	var mu sync.Mutex // the transport may read on after the answer
 	var over bool
-	b := s3wire.Body{Reader: t.Source.Section(part.Offset, part.Size), Size: part.Size, Sum: crc}
+	b := s3wire.Body{Reader: t.Budget.throttle(ctx, t.Source.Section(part.Offset, part.Size)), Size: part.Size, Sum: crc}
 	b.Moved = func(n int) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -57,7 +57,7 @@ func (t *Transfer) send(ctx context.Context, r *request, try func(context.Contex
 }
 
 func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Context) (s3wire.Answer, error)) error {
-	slot, err := t.Slots.acquire(ctx)
+	slot, err := t.Budget.slots.acquire(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (t *Transfer) ask(ctx context.Context, r *request, err error) error {
 
 // probe asks S3 whether it holds the upload: nil when it does.
 func (t *Transfer) probe(ctx context.Context, id string) error {
-	slot, err := t.Slots.acquire(ctx)
+	slot, err := t.Budget.slots.acquire(ctx)
 	if err != nil {
 		return err
 	}

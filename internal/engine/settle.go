@@ -55,7 +55,7 @@ func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight
 // has learned how to ask.
 func (t *Transfer) head(ctx context.Context) (s3wire.Found, error) {
 	for asked := 1; ; asked++ {
-		slot, err := t.Slots.acquire(ctx)
+		slot, err := t.Budget.slots.acquire(ctx)
 		if err != nil {
 			return s3wire.Found{}, err
 		}

@@ -21,7 +21,7 @@ func (t *Transfer) single(ctx context.Context) (Result, error) {
 	r := &request{op: s3wire.PutObject, part: 0}
 	var stored s3wire.Stored
 	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
-		body, settle := t.body(1, crc)
+		body, settle := t.body(ctx, 1, crc)
 		ctx, cancel := untilAnswered(ctx, &body)
 		defer cancel()
 		s, err := t.S3.Put(ctx, t.Object, body, t.Overwrite)

@@ -14,14 +14,14 @@ const (
 	MostConnections    = 32
 )
 
-// Slots bound how many requests are under way at once, over all transfers that
+// slots bound how many requests are under way at once, over all transfers that
 // share them. Who waits longest is served first.
 //
 // Fixed slots stay as many as they are. Found slots follow the server: they
 // grow while that moves more bytes, and shrink by a tenth when the server is busy. A tenth, not a
 // half: against a server that admits a fixed rate, a half was simulated to
 // reach 77 % of it, a tenth 98 %.
-type Slots struct {
+type slots struct {
 	found bool
 
 	mu      sync.Mutex
@@ -32,22 +32,22 @@ type Slots struct {
 	pace    pace
 }
 
-// NewSlots returns n slots for good, n ≥ 1.
-func NewSlots(n int) *Slots { return &Slots{limit: float64(n)} }
+// newSlots returns n slots for good, n ≥ 1.
+func newSlots(n int) *slots { return &slots{limit: float64(n)} }
 
-// FindSlots returns slots that follow the server.
-func FindSlots() *Slots { return &Slots{limit: DefaultConnections, found: true} }
+// findSlots returns slots that follow the server.
+func findSlots() *slots { return &slots{limit: DefaultConnections, found: true} }
 
-// Most is how many slots there can be.
-func (s *Slots) Most() int {
+// most is how many slots there can be.
+func (s *slots) most() int {
 	if s.found {
 		return MostConnections
 	}
 	return int(s.limit)
 }
 
-// Len is how many slots there are now.
-func (s *Slots) Len() int {
+// len is how many slots there are now.
+func (s *slots) len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return int(s.limit)
@@ -55,12 +55,12 @@ func (s *Slots) Len() int {
 
 // A slot is one that is held.
 type slot struct {
-	of    *Slots
+	of    *slots
 	since time.Time
 }
 
 // acquire waits for a slot. Whoever has it gives it back with release.
-func (s *Slots) acquire(ctx context.Context) (slot, error) {
+func (s *slots) acquire(ctx context.Context) (slot, error) {
 	s.mu.Lock()
 	if ctx.Err() != nil {
 		s.mu.Unlock()
@@ -83,7 +83,7 @@ func (s *Slots) acquire(ctx context.Context) (slot, error) {
 }
 
 // leave gives up a place in the queue, or the slot that came at the same time.
-func (s *Slots) leave(place *list.Element, turn chan struct{}, cause error) error {
+func (s *slots) leave(place *list.Element, turn chan struct{}, cause error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
@@ -97,7 +97,7 @@ func (s *Slots) leave(place *list.Element, turn chan struct{}, cause error) erro
 }
 
 // serve hands free slots to those who wait.
-func (s *Slots) serve() {
+func (s *slots) serve() {
 	for s.used < int(s.limit) && s.waiting.Len() > 0 {
 		turn := s.waiting.Remove(s.waiting.Front()).(chan struct{})
 		s.used++
@@ -120,7 +120,7 @@ func (h slot) release(busy bool, bytes int64) {
 
 // learn moves the limit after a request that began at since. A refusal of a
 // request from before the last shrinking says nothing new.
-func (s *Slots) learn(since time.Time, busy bool, bytes int64) {
+func (s *slots) learn(since time.Time, busy bool, bytes int64) {
 	switch {
 	case busy && since.After(s.shrunk):
 		s.limit = max(1, s.limit*0.9)

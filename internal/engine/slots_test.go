@@ -58,7 +58,7 @@ func TestFoundSlotsFollowALimitedServer(t *testing.T) {
 	}{{60, 200 * time.Millisecond}, {100, 200 * time.Millisecond}, {200, 100 * time.Millisecond}, {30, 500 * time.Millisecond}} {
 		synctest.Test(t, func(t *testing.T) {
 			server := &limited{rate: c.rate, serve: c.serve, at: time.Now()}
-			slots := FindSlots()
+			slots := findSlots()
 			ctx, cancel := context.WithCancel(t.Context())
 			var workers sync.WaitGroup
 			for range MostConnections {
@@ -89,7 +89,7 @@ func TestFoundSlotsFollowALimitedServer(t *testing.T) {
 			workers.Wait()
 			most := min(c.rate*60, float64(MostConnections)*60/(c.serve.Seconds()*1.1))
 			share, busy := float64(served)/most, float64(refused)/float64(served+refused)
-			t.Logf("rate %.0f/s, %v each: %.1f %% of it, %.2f %% refused, %d slots at the end", c.rate, c.serve, 100*share, 100*busy, slots.Len())
+			t.Logf("rate %.0f/s, %v each: %.1f %% of it, %.2f %% refused, %d slots at the end", c.rate, c.serve, 100*share, 100*busy, slots.len())
 			if share < 0.90 || busy > 0.02 {
 				t.Errorf("rate %.0f/s: reached %.1f %%, %.2f %% refused; want 90 %%, at most 2 %%", c.rate, 100*share, 100*busy)
 			}
@@ -100,7 +100,7 @@ func TestFoundSlotsFollowALimitedServer(t *testing.T) {
 // Where more slots do not move more bytes, they are given back.
 func TestFoundSlotsDoNotGrowInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slots := FindSlots()
+		slots := findSlots()
 		ctx, cancel := context.WithCancel(t.Context())
 		line := make(chan struct{}, 1) // carries one request at a time
 		var workers sync.WaitGroup
@@ -119,7 +119,7 @@ func TestFoundSlotsDoNotGrowInVain(t *testing.T) {
 			})
 		}
 		time.Sleep(2 * time.Minute)
-		if n := slots.Len(); n > DefaultConnections+4 {
+		if n := slots.len(); n > DefaultConnections+4 {
 			t.Errorf("%d slots for a line that carries one", n)
 		}
 		cancel()
@@ -129,7 +129,7 @@ func TestFoundSlotsDoNotGrowInVain(t *testing.T) {
 
 // Whoever gives up waiting takes no slot along, whatever the order of things.
 func TestSlotsAreNeverLost(t *testing.T) {
-	slots := NewSlots(3)
+	slots := newSlots(3)
 	var workers sync.WaitGroup
 	var mu sync.Mutex
 	now, most := 0, 0

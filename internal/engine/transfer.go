@@ -2,8 +2,8 @@
 // unless S3 has said so with the right sum.
 //
 // Decide, a pure function, is all that knows what to do after an answer; the
-// rest carries it out. A Transfer sends what it must within the Slots it is
-// given, aborts what it cannot complete, and tells what it does as Steps. The
+// rest carries it out. A Transfer sends what it must within the Budget it
+// is given, aborts what it cannot complete, and tells what it does as Steps. The
 // package may import plan, source, s3wire and sum; it knows no session, no
 // receipt and no file of its own.
 package engine
@@ -77,7 +77,7 @@ type Transfer struct {
 	Hash       Hash
 	S3         *s3wire.Client
 	Reader     *s3wire.Client // nil when nobody may look
-	Slots      *Slots
+	Budget     *Budget
 	KeepTrying time.Duration
 	Logger     *slog.Logger
 	Report     func(Step) // called from many goroutines
@@ -88,7 +88,6 @@ type Transfer struct {
 	progress progress
 	ledger   ledger
 	loose    atomic.Bool // a part that was sent whole may yet land
-	buffers  sync.Pool   // of *[sumBuffer]byte
 
 	mu    sync.Mutex
 	parts map[int]s3wire.Part // those that S3 has, of the present upload
@@ -219,16 +218,10 @@ func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]su
 // maxTouches is how often a source may be touched before it is called changed.
 const maxTouches = 10
 
-// sumBuffer is what sums are read with, in bytes.
-const sumBuffer = 256 << 10
-
 // sum reads a part and sums it.
 func (t *Transfer) sum(p plan.Part) (sum.CRC, error) {
-	buf, ok := t.buffers.Get().(*[sumBuffer]byte)
-	if !ok {
-		buf = new([sumBuffer]byte)
-	}
-	defer t.buffers.Put(buf)
+	buf := t.Budget.buffer()
+	defer t.Budget.putBack(buf)
 	return t.Source.Sum(p.Offset, p.Size, buf[:])
 }
 

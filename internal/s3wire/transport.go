@@ -12,10 +12,10 @@ import (
 
 // Figures of the transport. S3 closes a connection that was idle for about
 // five seconds; one that is closed first is not raced for. A write buffer of
-// 256 KiB fills whole TLS records and costs one system call for many.
+// 128 KiB fills whole TLS records and costs one system call for many.
 const (
 	idleTimeout      = 4 * time.Second
-	writeBuffer      = 256 << 10
+	writeBuffer      = 128 << 10
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
 	idleConnections  = 256
