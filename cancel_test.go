@@ -93,6 +93,21 @@ func TestLeavingBeforeTheAnswerHidesNothing(t *testing.T) {
 	}
 }
 
+// An upload whose id never came cannot be aborted; that is said.
+func TestUploadWithoutAnIDIsSaid(t *testing.T) {
+	f := start(t)
+	key := key(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	conf := f.config(t, key)
+	conf.Transport = &leaving{next: f.transport(t), op: "CreateMultipartUpload", leave: cancel, lose: true}
+	_, err := open(t, conf).Upload(ctx, sealift.ReaderAt(bytes.NewReader(random(6*mib)), 6*mib),
+		sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib}})
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "may be open") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // Why an upload could not be given up is told, but is not why it failed.
 func TestUploadThatCannotBeAbortedIsSaid(t *testing.T) {
 	f := start(t)

@@ -76,7 +76,9 @@ func (t *Transfer) create(ctx context.Context) (string, s3wire.Answer, error) {
 		id, answer, err = t.S3.Create(ctx, t.Object)
 		return answer, err
 	})
-	if r.lost {
+	if r.lost && err != nil {
+		err = fmt.Errorf("%w; a multipart upload may be open whose id never came: the bucket's lifecycle rule ends it", err)
+	} else if r.lost {
 		t.Logger.Warn("an answer to CreateMultipartUpload was lost; what it opened, if anything, is left to the bucket's lifecycle rule",
 			"bucket", t.Object.Bucket, "key", t.Object.Key)
 	}

@@ -12,8 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -122,7 +122,7 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, Answer, err
 	if err != nil {
 		cause := body.cause(ctx, err)
 		watch.stop()
-		return nil, answer, &Error{Answer: answer, Whole: body.whole(r.size, err), Err: cause}
+		return nil, answer, &Error{Answer: answer, Whole: body.whole(r.size), Err: cause}
 	}
 	c.heard.Store(true)
 	resp.Body = &watched{ReadCloser: resp.Body, watch: watch}
@@ -168,7 +168,7 @@ func (c *Client) sign(ctx context.Context, r request, target target, creds aws.C
 		Header:        r.header,
 		ContentLength: r.size,
 		Proto:         "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(ctx)
+	}).WithContext(sent.trace(ctx))
 	if r.header == nil {
 		hr.Header = http.Header{}
 	}
@@ -209,6 +209,16 @@ type body struct {
 	moved func(int)
 	read  atomic.Int64
 	err   atomic.Pointer[error]
+
+	asked, got atomic.Bool // for a connection; false where the transport does not tell
+}
+
+// trace lets the transport tell whether there was a connection.
+func (b *body) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { b.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { b.got.Store(true) },
+	})
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -226,11 +236,11 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) Close() error { return nil }
 
-// whole reports whether a request that got no answer, but err, had gone out
-// whole: its body had been read to the end, over a connection that there was.
-func (b *body) whole(size int64, err error) bool {
-	dial, ok := errors.AsType[*net.OpError](err)
-	return b.read.Load() == size && (!ok || dial.Op != "dial")
+// whole reports whether a request that got no answer had gone out whole: its
+// body had been read to the end, over a connection that there was, or that the
+// transport says nothing of.
+func (b *body) whole(size int64) bool {
+	return b.read.Load() == size && (b.got.Load() || !b.asked.Load())
 }
 
 // cause finds out why a request got no answer.

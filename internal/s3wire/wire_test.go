@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -137,6 +138,26 @@ func TestCredentialsMayTakeTheirTime(t *testing.T) {
 	stored, err := c.Put(t.Context(), object, bytesOf("x"), true)
 	if err != nil || stored.Time.Before(given) {
 		t.Errorf("sent at %v, signed at %v: %v", stored.Time, given, err)
+	}
+}
+
+// A request for which there never was a connection did not happen, not even
+// one without a body.
+func TestRequestWithoutAConnectionIsNotLost(t *testing.T) {
+	secure := httptest.NewTLSServer(say(200, "", ""))
+	t.Cleanup(secure.Close)
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, never shakes hands
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mute.Close() })
+	for name, endpoint := range map[string]string{"unknown certificate": secure.URL, "no handshake": "https://" + mute.Addr().String(), "refused": "http://127.0.0.1:1"} {
+		transport := NewTransport(nil, nil)
+		transport.TLSHandshakeTimeout = 100 * time.Millisecond
+		c := New(Config{Credentials: static, Region: "us-east-1", Endpoint: endpoint, Transport: transport})
+		if _, _, err := c.Create(t.Context(), object); err == nil || Lost(err) {
+			t.Errorf("%s: lost is %v: %v", name, Lost(err), err)
+		}
 	}
 }
 
