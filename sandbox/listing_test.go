@@ -1,8 +1,11 @@
 package sandbox_test
 
 import (
+	"context"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,4 +104,40 @@ func TestInitiatedIsWhenItBegan(t *testing.T) {
 	if got := *list.Uploads[0].Initiated; got.After(before) {
 		t.Errorf("got %v, it began before %v", got, before)
 	}
+}
+
+// A list that is read while uploads come and go is whole all the same.
+func TestListingWhileUploadsEnd(t *testing.T) {
+	b := start(t)
+	c := b.s3(b.assume())
+	stays := open(t, c, b.Bucket, "stays").id
+	ctx, stop := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				key := aws.String("goes/" + strconv.Itoa(i))
+				out, err := c.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &b.Bucket, Key: key})
+				if err == nil {
+					_, err = c.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{Bucket: &b.Bucket, Key: key, UploadId: out.UploadId})
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 300 {
+		list, err := c.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &b.Bucket})
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if n := len(list.Uploads); n == 0 || *list.Uploads[n-1].UploadId != stays {
+			t.Errorf("got %d uploads, without the one that stays", n)
+		}
+	}
+	stop()
+	group.Wait()
 }

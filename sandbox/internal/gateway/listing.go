@@ -3,6 +3,8 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -23,9 +25,7 @@ import (
 // marker's upload, and if that is gone with all uploads of its key: none is
 // skipped.
 func (s *Store) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
-	all, err := s.Posix.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
-		Bucket: in.Bucket, Prefix: in.Prefix, MaxUploads: aws.Int32(math.MaxInt32),
-	})
+	all, err := s.openUploads(ctx, in)
 	if err != nil {
 		return all, err
 	}
@@ -43,6 +43,23 @@ func (s *Store) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUp
 	}
 	fill(&page, behind(uploads, page.KeyMarker, page.UploadIDMarker))
 	return page, nil
+}
+
+// looks is how often the engine is asked for a list. It fails when an upload
+// ends between the reading of a folder and the look at what is in it.
+const looks = 50
+
+// openUploads are all that the engine knows below the prefix.
+func (s *Store) openUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (all s3response.ListMultipartUploadsResult, err error) {
+	for range looks {
+		all, err = s.Posix.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
+			Bucket: in.Bucket, Prefix: in.Prefix, MaxUploads: aws.Int32(math.MaxInt32),
+		})
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return all, err
 }
 
 // remember adds what the engine forgets of an open upload.
