@@ -115,7 +115,7 @@ func (i *Identity) narrowed(tell *teller, id *profile.Identity, want policy.Want
 		mode = "require"
 	}
 	if id.SetAside != "" {
-		tell.log.Info("the profile's role_session_name is not used: without {run} no trail can be joined to it; --session-name NAME-{run} asks for one like it", "run", tell.run, "session", id.SetAside)
+		tell.note("the profile's role_session_name %s is set aside, for no trail could be joined to it; --session-name %[1]s-{run} keeps it", id.SetAside)
 	}
 	if id.How == profile.Held {
 		if mode == "require" {
