@@ -12,7 +12,9 @@ type Event struct {
 	// Type is one of
 	//
 	//	started   Source, Size, Parts
-	//	progress  Size, Sent, Acknowledged; several a second while bytes move
+	//	progress  Size, Sent, Acknowledged; several a second while bytes move.
+	//	          With Operation and Err when the Reader could not look whether
+	//	          the key is taken: S3 then tells at the end
 	//	retried   Operation, Part, Attempt, Wait, RequestID, Err
 	//	waiting   Operation, Part, Attempt, Wait, Err: S3 has been out of reach
 	//	          or busy for more than a few seconds
@@ -77,13 +79,13 @@ func deliver(on func(Event)) *events {
 	return e
 }
 
-// send queues an event. Progress is dropped when many are waiting: the next
+// send queues an event. Mere progress is dropped when many are waiting: the next
 // one tells the same and more.
 func (e *events) send(event Event) {
 	if e == nil {
 		return
 	}
-	if event.Type != "progress" {
+	if event.Type != "progress" || event.Err != nil {
 		e.queue <- delivery{Event: event}
 		return
 	}

@@ -22,6 +22,8 @@ type teller struct {
 	log      *slog.Logger
 	quiet    bool
 
+	unseen sync.Once // it has been said that the reader cannot look
+
 	advise func(error) error // gives an error the remedy of this command's flags; nil = the table's
 
 	mu      sync.Mutex
@@ -107,6 +109,11 @@ func (t *teller) event(e sealift.Event) {
 		t.mu.Lock()
 		t.told[e.Key] = true
 		t.mu.Unlock()
+	}
+	if e.Type == "progress" && e.Err != nil {
+		t.unseen.Do(func() {
+			t.Say("warning: the reader cannot look whether a key is taken; S3 tells at the end of the upload: %v", e.Err)
+		})
 	}
 	if e.Type == "waiting" {
 		t.note("S3 is out of reach or busy, trying again in %v: %v", e.Wait.Round(time.Second/10), e.Err)

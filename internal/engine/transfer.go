@@ -151,7 +151,7 @@ func (t *Transfer) refuseExisting(ctx context.Context) error {
 	if t.Overwrite || t.Reader == nil {
 		return nil
 	}
-	_, err := t.head(ctx)
+	found, err := t.head(ctx)
 	switch {
 	case err == nil:
 		return ErrExists
@@ -159,6 +159,9 @@ func (t *Transfer) refuseExisting(ctx context.Context) error {
 		return context.Cause(ctx)
 	case s3wire.Classify(err) != s3wire.NoObject:
 		t.Logger.Info("could not look whether the object exists", "bucket", t.Object.Bucket, "key", t.Object.Key, "err", err)
+		step := t.progress.step()
+		step.Operation, step.RequestID, step.Err = s3wire.HeadObject, answerOf(found.Answer, err).RequestID, err
+		t.Report(step)
 	}
 	return nil
 }
