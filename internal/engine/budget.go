@@ -63,6 +63,7 @@ type throttled struct {
 func (t *throttled) Read(p []byte) (int, error) {
 	n, err := t.from.Read(p[:min(len(p), t.rate.Burst())])
 	if wait := t.rate.WaitN(t.ctx, n); wait != nil && n > 0 {
+		<-t.ctx.Done() // WaitN gives up ahead of a deadline that it would miss
 		return 0, context.Cause(t.ctx)
 	}
 	return n, err

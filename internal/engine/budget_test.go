@@ -42,6 +42,18 @@ func TestBandwidthIsSharedByAllReaders(t *testing.T) {
 	}
 }
 
+// Bytes that would come too late for the context's deadline are not passed over.
+func TestThrottledReadLosesNothingToADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer cancel()
+		text, err := io.ReadAll(NewBudget(1, 1).throttle(ctx, strings.NewReader("abcdefgh")))
+		if !errors.Is(err, context.DeadlineExceeded) || string(text) != "abc" {
+			t.Errorf("read %q, error %v", text, err)
+		}
+	})
+}
+
 func TestThrottledReadEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("gone")
