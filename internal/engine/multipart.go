@@ -24,7 +24,7 @@ const abortTime = 30 * time.Second
 // aborted.
 func (t *Transfer) multipart(ctx context.Context) (Result, error) {
 	for restarts := 0; ; restarts++ {
-		r, action, err := t.upload(ctx)
+		r, action, err := t.upload(ctx, t.fill)
 		if action != Restart || restarts == maxRestarts || ctx.Err() != nil {
 			return r, err
 		}
@@ -33,13 +33,14 @@ func (t *Transfer) multipart(ctx context.Context) (Result, error) {
 	}
 }
 
-// upload is one multipart upload, from Create to Complete or Abort.
-func (t *Transfer) upload(ctx context.Context) (Result, Action, error) {
+// upload is one multipart upload, from Create to Complete or Abort. What fills
+// it sends the parts and completes.
+func (t *Transfer) upload(ctx context.Context, fill func(ctx context.Context, id string) (Result, Action, error)) (Result, Action, error) {
 	id, created, err := t.create(ctx)
 	if err != nil {
 		return Result{}, Fail, err
 	}
-	r, action, err := t.fill(ctx, id)
+	r, action, err := fill(ctx, id)
 	if err == nil {
 		r.UploadID, r.Requests = id, append([]s3wire.Answer{created}, r.Requests...)
 		return r, Done, nil
@@ -162,7 +163,7 @@ func (t *Transfer) sendMissing(ctx context.Context, id string) (Action, error) {
 	for range min(t.Budget.slots.most(), len(missing)) {
 		group.Go(func() error {
 			for number := range work {
-				if action, err := t.sendPart(gctx, id, number); err != nil {
+				if action, err := t.sendPart(gctx, id, t.part(number)); err != nil {
 					return failed.first(action, err)
 				}
 			}
@@ -189,24 +190,23 @@ func (f *failure) first(action Action, err error) error {
 
 // sendPart reads, sums and sends one part, over as many attempts as it takes.
 // The fingerprint is held against the source before and after each.
-func (t *Transfer) sendPart(ctx context.Context, id string, number int) (Action, error) {
-	part := t.plan.Part(number)
-	t.witness.Admit(part.Offset)
-	r := &request{op: s3wire.UploadPart, upload: id, part: number}
+func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, error) {
+	t.witness.Admit(p.at)
+	r := &request{op: s3wire.UploadPart, upload: id, part: p.number, size: p.size}
 	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
 		if err := t.Source.Unchanged(t.print); err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		crc, err := t.sum(part)
+		crc, err := t.sum(p)
 		if err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		body, settle := t.body(ctx, number, crc)
-		stored, answer, err := t.S3.Part(ctx, t.Object, id, number, body)
+		body, settle := t.body(ctx, p, crc)
+		stored, answer, err := t.S3.Part(ctx, t.Object, id, p.number, body)
 		settle(err == nil)
 		if err == nil {
 			t.keep(stored)
-			t.Logger.Debug("part stored", "transfer", t.ID, "part", number, "bytes", part.Size, "attempt", r.attempt, "request_id", answer.RequestID)
+			t.Logger.Debug("part stored", "transfer", t.ID, "part", p.number, "bytes", p.size, "attempt", r.attempt, "request_id", answer.RequestID)
 		}
 		return answer, err
 	})
@@ -223,12 +223,11 @@ func (t *Transfer) sendPart(ctx context.Context, id string, number int) (Action,
 
 // body is the body of one attempt to send a part, and what must be called when
 // the attempt is over.
-func (t *Transfer) body(ctx context.Context, number int, crc sum.CRC) (s3wire.Body, func(acknowledged bool)) {
-	part := t.plan.Part(number)
+func (t *Transfer) body(ctx context.Context, p part, crc sum.CRC) (s3wire.Body, func(acknowledged bool)) {
 	var moved int64
 	var mu sync.Mutex // the transport may read on after the answer
 	var over bool
-	b := s3wire.Body{Reader: t.Budget.throttle(ctx, t.Source.Section(part.Offset, part.Size)), Size: part.Size, Sum: crc}
+	b := s3wire.Body{Reader: t.Budget.throttle(ctx, p.of.Section(p.at, p.size)), Size: p.size, Sum: crc}
 	b.Moved = func(n int) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -241,7 +240,7 @@ func (t *Transfer) body(ctx context.Context, number int, crc sum.CRC) (s3wire.Bo
 		mu.Lock()
 		defer mu.Unlock()
 		over = true
-		t.progress.settle(moved, part.Size, acknowledged)
+		t.progress.settle(moved, p.size, acknowledged)
 	}
 }
 

@@ -4,8 +4,23 @@ import (
 	"errors"
 
 	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/source"
 	"github.com/sealift/sealift/internal/sum"
 )
+
+// A part is one range of the source on its way to S3.
+type part struct {
+	number int            // from 1
+	of     *source.Source // that its bytes are read from
+	at     int64          // where in of they begin
+	size   int64          // bytes
+}
+
+// part is the part of the plan with that number.
+func (t *Transfer) part(number int) part {
+	p := t.plan.Part(number)
+	return part{number, t.Source, p.Offset, p.Size}
+}
 
 // begin forgets the parts of an earlier upload.
 func (t *Transfer) begin() {

@@ -12,8 +12,9 @@ import (
 // A request is one thing to ask of S3, over all its attempts.
 type request struct {
 	op       s3wire.Operation
-	upload   string // id of the multipart upload; only a part's is known here
-	part     int
+	upload   string    // id of the multipart upload; only a part's is known here
+	part     int       // its number; 0 for what is not about one part
+	size     int64     // bytes of the source that it sends
 	attempt  int       // the present one, from 1
 	since    time.Time // when trouble last began; zero when there is none
 	long     int       // attempts that were getting on for long before they broke
@@ -64,7 +65,7 @@ func (t *Transfer) attempt(ctx context.Context, r *request, try func(context.Con
 	began := time.Now()
 	answer, err := try(ctx)
 	r.answer, r.class = answer, s3wire.Classify(err)
-	slot.release(r.class == s3wire.Busy, t.weight(r))
+	slot.release(r.class == s3wire.Busy, r.weight())
 	t.ledger.note(answer)
 	if s3wire.Lost(err) {
 		r.lost = true
@@ -97,17 +98,13 @@ func (r *request) failed(began time.Time) {
 	}
 }
 
-// weight is how many bytes an attempt of r that succeeded has moved.
-func (t *Transfer) weight(r *request) int64 {
-	switch {
-	case r.class != s3wire.OK:
+// weight is how many bytes an attempt that succeeded has moved; a request that
+// has none moves something too.
+func (r *request) weight() int64 {
+	if r.class != s3wire.OK {
 		return 0
-	case r.part > 0:
-		return t.plan.Part(r.part).Size
-	case r.op == s3wire.PutObject:
-		return max(1, t.plan.Size)
 	}
-	return 1
+	return max(1, r.size)
 }
 
 func (t *Transfer) decide(r *request, err error) Verdict {

@@ -18,10 +18,15 @@ func (t *Transfer) single(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r := &request{op: s3wire.PutObject, part: 0}
+	return t.put(ctx, t.part(1), crc, sha)
+}
+
+// put sends all there is, which has that sum.
+func (t *Transfer) put(ctx context.Context, p part, crc sum.CRC, sha string) (Result, error) {
+	r := &request{op: s3wire.PutObject, size: p.size}
 	var stored s3wire.Stored
 	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
-		body, settle := t.body(ctx, 1, crc)
+		body, settle := t.body(ctx, p, crc)
 		ctx, cancel := untilAnswered(ctx, &body)
 		defer cancel()
 		s, err := t.S3.Put(ctx, t.Object, body, t.Overwrite)
@@ -71,7 +76,7 @@ func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, crc
 // readWhole sums a source of one part, twice where a hash is asked for, while
 // its fingerprint stays the same.
 func (t *Transfer) readWhole(ctx context.Context) (sum.CRC, string, error) {
-	crc, err := t.sum(t.plan.Part(1))
+	crc, err := t.sum(t.part(1))
 	if err != nil {
 		return 0, "", err
 	}

@@ -199,7 +199,7 @@ func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]su
 		return changed
 	}
 	for number, want := range sent {
-		got, err := t.sum(t.plan.Part(number))
+		got, err := t.sum(t.part(number))
 		if err != nil {
 			return err
 		}
@@ -222,10 +222,10 @@ func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]su
 const maxTouches = 10
 
 // sum reads a part and sums it.
-func (t *Transfer) sum(p plan.Part) (sum.CRC, error) {
+func (t *Transfer) sum(p part) (sum.CRC, error) {
 	buf := t.Budget.buffer()
 	defer t.Budget.putBack(buf)
-	return t.Source.Sum(p.Offset, p.Size, buf[:])
+	return p.of.Sum(p.at, p.size, buf[:])
 }
 
 // answerGrace is how long the answer to a request that has gone out whole is
