@@ -25,6 +25,8 @@ type Uploader struct {
 	mu     sync.Mutex
 	closed bool
 	under  sync.WaitGroup // uploads under way
+
+	closing sync.Once
 }
 
 // New returns an Uploader. It opens no connection and asks for no credentials.
@@ -52,17 +54,15 @@ func (u *Uploader) Format(f fmt.State, _ rune) { fmt.Fprint(f, "uploader of run 
 // closes idle connections. An Uploader cannot be used after it.
 func (u *Uploader) Close() error {
 	u.mu.Lock()
-	again := u.closed
 	u.closed = true
 	u.mu.Unlock()
-	if again {
-		return nil
-	}
-	u.under.Wait()
-	u.events.close()
-	if t, ok := u.config.Transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
+	u.closing.Do(func() {
+		u.under.Wait()
+		u.events.close()
+		if t, ok := u.config.Transport.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
+		}
+	})
 	return nil
 }
 

@@ -75,6 +75,31 @@ func TestInterruptionAbortsTheUpload(t *testing.T) {
 	}
 }
 
+// What could not be aborted is said, with its id.
+func TestInterruptionSaysWhatIsLeftOpen(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	proxy := newBetween(t, sandbox, true)
+	proxy.keep = true
+	dir := t.TempDir()
+	randomFile(t, dir, "big.iso", 40<<20)
+	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "big.iso", "s3://"+sandbox.Bucket+"/")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-proxy.reached
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := exits(t, cmd); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
+	}
+	for _, want := range []string{"upload big.iso to s3://", "its multipart upload ", " is still open", "has been aborted, but for what is said above"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, out)
+		}
+	}
+}
+
 // Whoever signals twice does not wait for S3.
 func TestSecondInterruptionLeavesAtOnce(t *testing.T) {
 	sandbox := sandboxtest.Start(t)

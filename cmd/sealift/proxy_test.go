@@ -28,6 +28,7 @@ type between struct {
 	once    sync.Once
 	hold    bool
 	delay   time.Duration // of every part
+	keep    bool          // uploads may not be aborted
 	parts   int
 
 	mu      sync.Mutex
@@ -51,6 +52,10 @@ func newBetween(t *testing.T, sandbox *sandboxtest.Sandbox, hold bool) *between 
 		ModifyResponse: b.listen,
 	}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if b.keep && r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
 		if b.holdsBack(r) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()

@@ -130,6 +130,11 @@ func deniedTagging(err error) bool {
 	return coded("AccessDenied")(err) && strings.Contains(err.Error(), "s3:PutObjectTagging")
 }
 
+// deniedKey matches a refusal that names the right to use a KMS key.
+func deniedKey(err error) bool {
+	return coded("AccessDenied")(err) && strings.Contains(err.Error(), "perform: kms:")
+}
+
 // unverified tells that a server's certificate was not accepted.
 func unverified(err error) bool {
 	return asType[*tls.CertificateVerificationError](err) || asType[x509.UnknownAuthorityError](err) || asType[x509.HostnameError](err)
@@ -146,6 +151,7 @@ func unreached(err error) bool {
 // remedies is the table: the first row that fits an error is its remedy.
 func remedies() []remedy {
 	return []remedy{
+		{as(sealift.ErrUnknownOutcome), codeIntegrity, "look whether the object is there and whose it is; a reader (--reader-profile) settles this by itself next time"},
 		{as(errInterrupted), codeInterrupted, ""},
 		{as(context.Canceled), codeInterrupted, ""},
 
@@ -209,12 +215,12 @@ func remedies() []remedy {
 		{trustAsks("sts:TagSession"), codeDenied, "leave out --session-tag, or let the trust policy and the user's policy allow sts:TagSession"},
 		{as(session.ErrDenied), codeDenied, "check the role's name, its trust policy and that this user may call sts:AssumeRole on it\na trust policy may ask for --external-id, --mfa-serial, --source-identity, --session-tag or a --session-name"},
 		{as(sealift.ErrSessionExpired), codeDenied, "the session ended and could not be renewed: sign in again and upload anew"},
+		{deniedKey, codeDenied, "let the role's policy and the key's allow kms:GenerateDataKey and kms:Decrypt; a key that is the bucket's default must be named (--sse aws:kms --sse-kms-key-id KEY), so that the narrowed session may use it"},
 		{deniedTagging, codeDenied, "let the role's policy allow s3:PutObjectTagging, or leave out --tagging"},
 		{coded("AccessDenied"), codeDenied, "the role must allow s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on this bucket and key, and the bucket's policy must not deny it\ncheck the bucket's name too: S3 says the same of one that is not there or is not yours"},
 		{coded("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"), codeDenied, "S3 does not take these keys: check them with aws sts get-caller-identity, and that the endpoint's server is the one that gave them"},
 		{as(sealift.ErrDenied), codeDenied, "check the role's policy, the bucket's policy and the account with: aws sts get-caller-identity"},
 
-		{as(sealift.ErrUnknownOutcome), codeIntegrity, "look whether the object is there and whose it is; a reader (--reader-profile) settles this by itself next time"},
 		{as(sealift.ErrSourceChanged), codeIntegrity, "upload it again when nothing writes to it"},
 		{as(sealift.ErrIntegrity), codeIntegrity, "upload it again; if it happens twice, suspect memory, disk or a proxy on the way"},
 

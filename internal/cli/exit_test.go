@@ -30,7 +30,7 @@ func TestEveryErrorHasItsExitCode(t *testing.T) {
 			profile.ErrSessionName, profile.ErrBundle, profile.ErrEnvironment, &session.Refusal{Code: "ValidationError"}, profile.ErrEndpoint, profile.ErrPlainHTTP, profile.ErrFiles, sealift.ErrInvalid, fs.ErrNotExist, fs.ErrPermission},
 		codeDenied: {profile.ErrNoCredentials, &profile.SignInError{Err: fs.ErrNotExist}, &profile.SourceError{}, profile.ErrProcess, profile.ErrBroken, profile.ErrLongLivedKeys, errUnnarrowed, session.ErrExpiredBase, session.ErrInvalidBase,
 			session.ErrToken, session.ErrMFARefused, session.ErrDenied, sealift.ErrSessionExpired, sealift.ErrDenied, coded("AccessDenied")},
-		codeIntegrity:   {sealift.ErrUnknownOutcome, sealift.ErrSourceChanged, sealift.ErrIntegrity},
+		codeIntegrity:   {sealift.ErrUnknownOutcome, errors.Join(errInterrupted, sealift.ErrUnknownOutcome), sealift.ErrSourceChanged, sealift.ErrIntegrity},
 		codeInterrupted: {errInterrupted, context.Canceled},
 	} {
 		for _, err := range errs {

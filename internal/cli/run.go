@@ -131,9 +131,6 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 	}
 	got, err := r.upload.one(ctx, up, bucket, one)
 	err = r.troubled(one.key, r.upload.advise(err))
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		err = context.Cause(ctx)
-	}
 	r.results.Lock()
 	defer r.results.Unlock()
 	if err != nil {
@@ -236,9 +233,15 @@ func (r *run) printReceipt(got *receipt.Receipt) error {
 // conclude tells how each transfer that failed did, and returns the error that
 // decides the exit code.
 func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendings, errs []error) error {
+	open := false // something may be left in S3 of a transfer that was interrupted
+	var unproven error
 	for i, one := range all {
-		if errs[i] == nil || errors.Is(errs[i], errInterrupted) {
+		if errs[i] == nil || errs[i].Error() == errInterrupted.Error() {
 			continue
+		}
+		open = open || errors.Is(errs[i], errInterrupted)
+		if errors.Is(errs[i], sealift.ErrUnknownOutcome) {
+			unproven = errs[i]
 		}
 		if !errors.Is(errs[i], errReceipt) && !errors.Is(errs[i], errOutput) { // those are stored
 			r.failure(one, r.upload.object(bucket, one.key), errs[i])
@@ -246,7 +249,14 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 		s.complain(r.upload.at(bucket, one, errs[i]))
 	}
 	if errors.Is(context.Cause(ctx), errInterrupted) {
-		s.Say("interrupted: %d of %d stored; what was begun has been aborted", r.stored, len(all))
+		aborted := "what was begun has been aborted"
+		if open {
+			aborted += ", but for what is said above"
+		}
+		s.Say("interrupted: %d of %d stored; %s", r.stored, len(all), aborted)
+		if unproven != nil {
+			return &saidError{unproven}
+		}
 		return &saidError{errInterrupted}
 	}
 	if err := worst(errs[:len(all)]); err != nil {
