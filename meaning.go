@@ -20,6 +20,7 @@ var meanings = []struct{ inner, outer error }{
 	{plan.ErrTooLarge, ErrInvalid},
 	{plan.ErrTooMany, ErrInvalid},
 	{s3wire.ErrEndpoint, ErrInvalid},
+	{s3wire.ErrOutlives, ErrInvalid},
 }
 
 // meaningOf makes the *Error of what the engine returned.

@@ -2,10 +2,12 @@ package sealift
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/sealift/sealift/internal/engine"
+	"github.com/sealift/sealift/internal/s3wire"
 )
 
 // An Object says where a source goes.
@@ -56,6 +58,15 @@ func (o Object) Check() error {
 		}
 	}
 	return nil
+}
+
+// wire is the object with that metadata, as s3wire tells S3 of it.
+func (o Object) wire(metadata map[string]string) s3wire.Object {
+	return s3wire.Object{
+		Bucket: o.Bucket, Key: o.Key, ContentType: o.ContentType, CacheControl: o.CacheControl,
+		Metadata: metadata, Tags: maps.Clone(o.Tags), StorageClass: o.StorageClass,
+		Encryption: o.Encryption, KMSKeyID: o.KMSKeyID, Owner: o.ExpectedBucketOwner,
+	}
 }
 
 func (o Object) checkKey() error {

@@ -122,11 +122,7 @@ func (u *Uploader) transfer(source Source, object Object) *engine.Transfer {
 	metadata[transferMetadata] = id
 	t := &engine.Transfer{
 		ID: id, Source: source.of,
-		Object: s3wire.Object{
-			Bucket: object.Bucket, Key: object.Key, ContentType: object.ContentType, CacheControl: object.CacheControl,
-			Metadata: metadata, Tags: maps.Clone(object.Tags), StorageClass: object.StorageClass,
-			Encryption: object.Encryption, KMSKeyID: object.KMSKeyID, Owner: object.ExpectedBucketOwner,
-		},
+		Object:   object.wire(metadata),
 		PartSize: object.PartSize, Overwrite: object.IfExists == "overwrite",
 		Hash: map[string]engine.Hash{"sha256": engine.Beside, "strict": engine.After}[object.SourceHash],
 		S3:   u.s3, Reader: u.reader, Budget: u.config.Budget.of,

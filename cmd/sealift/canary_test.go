@@ -21,8 +21,8 @@ import (
 
 // No secret is anywhere but where it must be: not in what is printed, logged,
 // kept or left behind, whatever goes wrong, nor with a child process. Access
-// key ids are no secrets. `sealift credentials` prints secrets on purpose, on
-// standard output only.
+// key ids are no secrets. `sealift credentials` and `presign` print secrets on
+// purpose, on standard output only.
 func TestSecretsShowNowhere(t *testing.T) {
 	sandbox := sandboxtest.Start(t)
 	open, held := newBetween(t, sandbox, false), newBetween(t, sandbox, true)
@@ -55,12 +55,16 @@ func TestSecretsShowNowhere(t *testing.T) {
 	run(open, 2, log("upload", "small", "small", dest)...)
 	crash(t, held, sandbox, dir, log("upload", "big.iso", dest+"crash"), &seen)
 
-	cmd, out := open.sealift(t, sandbox, dir, log("credentials", "--allow", dest+"key")...)
-	cmd.Stdout = nil
-	if err := cmd.Run(); err != nil {
-		t.Error(err)
+	for _, args := range [][]string{log("credentials", "--allow", dest+"key"), log("presign", "--file", "small", dest),
+		{"presign", "--log-level", "debug", "--file", "small", dest}} {
+		cmd, out := open.sealift(t, sandbox, dir, args...)
+		cmd.Stdout = nil
+		if err := cmd.Run(); err != nil {
+			t.Error(err)
+		}
+		seen.Write(out.Bytes())
 	}
-	seen.Write(out.Bytes())
+	run(open, 2, log("presign", "--file", "small", "--expires", "2h", dest)...)
 
 	seen.WriteString(childOfDemo(t, open, sandbox, dir))
 	search(t, &seen, dir, secretsOf(t, sandbox, open, held))

@@ -119,6 +119,7 @@ func (a App) root(s *Streams) *cobra.Command {
 	root.AddCommand(
 		(&Upload{}).command(s),
 		(&Credentials{}).command(s),
+		(&Presign{}).command(s),
 		(&Sandbox{}).command(s),
 		(&Demo{}).command(s),
 		(&VersionInfo{}).command(s),

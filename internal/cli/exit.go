@@ -224,6 +224,7 @@ func remedies() []remedy {
 		{as(sealift.ErrSourceChanged), codeIntegrity, "upload it again when nothing writes to it"},
 		{as(sealift.ErrIntegrity), codeIntegrity, "upload it again; if it happens twice, suspect memory, disk or a proxy on the way"},
 
+		{as(s3wire.ErrOutlives), codeUsage, "give a shorter --expires, or a longer --session-duration"},
 		{as(sealift.ErrInvalid), codeUsage, "sealift upload --help says what each flag takes"},
 		{asType[tls.RecordHeaderError], codeFailed, "what answers there speaks no TLS: if it is your own server, write http:// in --endpoint-url or endpoint_url"},
 		{unverified, codeFailed, "give the authority that signed the server's certificate with --ca-bundle, if you trust it"},

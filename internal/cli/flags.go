@@ -70,6 +70,31 @@ func (s *size) Set(text string) error {
 	return nil
 }
 
+// bytesExactly is the value of a flag that is a length; 0 is one.
+type bytesExactly struct {
+	bytes int64
+	given bool
+}
+
+func (b *bytesExactly) String() string {
+	if !b.given {
+		return ""
+	}
+	return strconv.FormatInt(b.bytes, 10)
+}
+func (b *bytesExactly) Type() string { return "BYTES" }
+func (b *bytesExactly) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 62)
+	if err != nil && strings.ContainsAny(text, "bB") {
+		n, err = humanize.ParseBytes(binary(text))
+	}
+	if err != nil || n > 1<<62 {
+		return errors.New("give bytes, as 50000003 or 16MiB")
+	}
+	b.bytes, b.given = int64(n), true
+	return nil
+}
+
 // binary writes MB as MiB, and its like: to the AWS CLI, whose users write
 // 8MB, that is 1024² bytes too.
 //

@@ -69,3 +69,29 @@ const credentialsExamples = `  # In ~/.aws/config: a profile for any AWS client,
 
   # In a shell
   eval "$(sealift credentials --profile uploader-profile --allow s3://my-bucket/in/ --format env)"`
+
+const presignHelp = `Print a URL by which somebody else, with no AWS account, can store one object:
+this key, this many bytes, with this sum, by PUT, until it expires. Anything else
+S3 refuses; a key that holds an object too, unless --if-exists overwrite.
+
+The URL is made with a session narrowed to that one key, as for upload, and ends
+with it: --expires beyond the session is refused (--session-duration). Nothing
+is sent, not even to see whether the bucket is there; --region must be its own.
+
+The URL is a secret until it is over, and is on standard output and nowhere
+else. The headers on standard error must be sent with it exactly as they stand.
+A CRC64NVME finds accidents, but other bytes with the same one can be made on
+purpose: give a SHA-256 where whoever gets the URL is not trusted with that.
+
+There is no receipt: Sealift does not learn what becomes of the URL. The run's id
+is in the name of the session, so in CloudTrail's record of the PutObject.`
+
+const presignExamples = `  # Size and sum from a copy of the file; curl sends the length by itself
+  sealift presign s3://my-bucket/in/big.iso --file big.iso --expires 1h --session-duration 2h
+
+  # What somebody else has, by the sum that they told
+  sealift presign s3://my-bucket/in/report.pdf --size 48213 --checksum "$SHA256" --content-type application/pdf
+
+  # A command that they can run as it is, or JSON for a program
+  sealift presign s3://my-bucket/in/big.iso --file big.iso --curl
+  sealift presign s3://my-bucket/in/big.iso --file big.iso --json`

@@ -26,7 +26,9 @@ const unsettled = "unsettled"
 
 // perCall are flags that say what one call does, not how: they are no
 // settings.
-func perCall() []string { return []string{"help", "allow", "dir", "format"} }
+func perCall() []string {
+	return []string{"help", "allow", "dir", "format", "expires", "size", "checksum", "file", "curl"}
+}
 
 // settle fills in the flags that were not given, from the environment and the
 // configuration files.
