@@ -179,7 +179,7 @@ func (m *Multipart) cuts(size int64) bool {
 	if m.UploadID == "" || m.PartSize < 1 || m.Parts < 1 {
 		return false
 	}
-	return (size-1)/m.PartSize == int64(m.Parts-1)
+	return (size-1)/m.PartSize >= int64(m.Parts-1) // parts of a stream grow
 }
 
 func isCRC(s string) bool {

@@ -94,7 +94,7 @@ type Span struct {
 // A Multipart records how the source was cut.
 type Multipart struct {
 	UploadID string `json:"upload_id"`
-	PartSize int64  `json:"part_size"` // bytes; the last part may be smaller
+	PartSize int64  `json:"part_size"` // bytes of the first part; the last may be smaller, and those of a stream grow
 	Parts    int    `json:"parts"`
 }
 

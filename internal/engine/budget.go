@@ -8,12 +8,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A Budget is what transfers share: slots, bandwidth, and the buffers that
-// they sum with. It is safe for concurrent use.
+// A Budget is what transfers share: slots, bandwidth, the buffers that they sum
+// with, and the memory that streams are held in. It is safe for concurrent use.
 type Budget struct {
 	slots   *slots
 	rate    *rate.Limiter // nil when bandwidth is not limited
 	buffers sync.Pool     // of *[sumBuffer]byte
+	memory  *memory       // of streams
 }
 
 // sumBuffer is what sums are read with, in bytes.
@@ -23,7 +24,7 @@ const sumBuffer = 128 << 10
 // or less, the number follows the server. At most bytesPerSecond bytes of
 // bodies are sent a second, over all transfers; with 0 or less, as many as go.
 func NewBudget(connections int, bytesPerSecond int64) *Budget {
-	b := &Budget{slots: findSlots()}
+	b := &Budget{slots: findSlots(), memory: newMemory()}
 	if connections > 0 {
 		b.slots = newSlots(connections)
 	}

@@ -14,12 +14,13 @@ type part struct {
 	of     *source.Source // that its bytes are read from
 	at     int64          // where in of they begin
 	size   int64          // bytes
+	crc    *sum.CRC       // nil until it is summed
 }
 
 // part is the part of the plan with that number.
 func (t *Transfer) part(number int) part {
 	p := t.plan.Part(number)
-	return part{number, t.Source, p.Offset, p.Size}
+	return part{number, t.Source, p.Offset, p.Size, nil}
 }
 
 // begin forgets the parts of an earlier upload.

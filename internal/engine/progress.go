@@ -37,9 +37,8 @@ const tick = 200 * time.Millisecond
 // progress counts a transfer's bytes. What is acknowledged never falls, not
 // even when the upload begins again: it stands still until it is passed.
 type progress struct {
-	size int64
-
 	mu     sync.Mutex
+	size   int64 // UnknownSize while a stream has not ended
 	sent   int64 // bytes handed to the network that are acknowledged or may still be
 	acked  int64 // of the present upload
 	peak   int64 // the most that acked has been
@@ -76,7 +75,18 @@ func (p *progress) restart() {
 func (p *progress) step() Step {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Step{Type: Progress, Size: p.size, Sent: min(max(p.sent, p.peak), p.size), Acknowledged: p.peak}
+	sent := max(p.sent, p.peak)
+	if p.size != UnknownSize {
+		sent = min(sent, p.size)
+	}
+	return Step{Type: Progress, Size: p.size, Sent: sent, Acknowledged: p.peak}
+}
+
+// learn says how long a stream was.
+func (p *progress) learn(size int64) {
+	p.mu.Lock()
+	p.size = size
+	p.mu.Unlock()
 }
 
 func (p *progress) total() int64 {

@@ -112,25 +112,16 @@ type Result struct {
 // object was not stored by it; when ctx ends, it returns context.Cause(ctx)
 // after it has aborted what it began.
 func (t *Transfer) Run(ctx context.Context) (Result, error) {
-	var err error
-	if t.print, err = t.Source.Settle(ctx); err != nil {
+	send, err := t.prepare(ctx)
+	if err != nil {
 		return Result{}, err
 	}
-	if t.plan, err = plan.For(t.print.Size, t.PartSize); err != nil {
-		return Result{}, err
-	}
-	t.progress.size = t.plan.Size
-	t.Report(Step{Type: Started, Size: t.plan.Size, Parts: t.plan.Parts})
+	t.Report(Step{Type: Started, Size: t.progress.size, Parts: t.plan.Parts})
 	if err := t.refuseExisting(ctx); err != nil {
 		return Result{}, err
 	}
 	defer t.progress.tell(t.Report)()
-	var r Result
-	if t.plan.Single() {
-		r, err = t.single(ctx)
-	} else {
-		r, err = t.multipart(ctx)
-	}
+	r, err := send(ctx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -139,8 +130,32 @@ func (t *Transfer) Run(ctx context.Context) (Result, error) {
 	return r, nil
 }
 
-// Size is that of the source, in bytes; 0 until Run knows it.
-func (t *Transfer) Size() int64 { return t.plan.Size }
+// prepare looks at the source, plans what can be planned, and says how it is
+// sent.
+func (t *Transfer) prepare(ctx context.Context) (send func(context.Context) (Result, error), err error) {
+	if t.Source.Flows() {
+		s, err := t.streaming()
+		if err != nil {
+			return nil, err
+		}
+		return s.run, nil
+	}
+	if t.print, err = t.Source.Settle(ctx); err != nil {
+		return nil, err
+	}
+	if t.plan, err = plan.For(t.print.Size, t.PartSize); err != nil {
+		return nil, err
+	}
+	t.progress.size = t.plan.Size
+	if t.plan.Single() {
+		return t.single, nil
+	}
+	return t.multipart, nil
+}
+
+// Size is that of the source, in bytes: 0 until Run knows it, UnknownSize while
+// a stream has not ended.
+func (t *Transfer) Size() int64 { return t.progress.step().Size }
 
 // Acknowledged is how many bytes S3 has confirmed.
 func (t *Transfer) Acknowledged() int64 { return t.progress.step().Acknowledged }
@@ -221,8 +236,11 @@ func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]su
 // maxTouches is how often a source may be touched before it is called changed.
 const maxTouches = 10
 
-// sum reads a part and sums it.
+// sum reads a part and sums it, if it has not been.
 func (t *Transfer) sum(p part) (sum.CRC, error) {
+	if p.crc != nil {
+		return *p.crc, nil
+	}
 	buf := t.Budget.buffer()
 	defer t.Budget.putBack(buf)
 	return p.of.Sum(p.at, p.size, buf[:])

@@ -3,8 +3,8 @@
 //
 // A Source is read by position, by many goroutines at once. Its Fingerprint is
 // what the file system says of it; a Witness reads it a second time, from
-// start to end, and sums and hashes what it finds. The package sends nothing,
-// and imports the standard library and sum.
+// start to end, and sums and hashes what it finds. A stream is read once, by an
+// Intake. The package sends nothing, and imports the standard library and sum.
 package source
 
 import (
@@ -21,13 +21,16 @@ import (
 // ErrChanged says that a source is not what it was.
 var ErrChanged = errors.New("source changed")
 
-// A Source is a fixed number of bytes that can be read by position. It is safe
-// for concurrent use.
+// A Source is a fixed number of bytes that can be read by position, and then
+// safe for concurrent use, or a stream.
 type Source struct {
 	r    io.ReaderAt
 	name string
 	size int64
 	file *os.File // nil when there is nothing to ask about changes
+
+	flow  io.Reader // of a stream; nil otherwise
+	spool string
 }
 
 // File is the source of a regular file's bytes; anything else is refused by
@@ -37,8 +40,8 @@ func File(f *os.File) *Source { return &Source{r: f, name: f.Name(), file: f} }
 // ReaderAt is the source of the first size bytes of r.
 func ReaderAt(r io.ReaderAt, size int64) *Source { return &Source{r: r, size: size} }
 
-// Name is what the source calls itself: a file's name as it was opened, "" for
-// a reader.
+// Name is what the source calls itself: a file's name as it was opened, "-" for
+// another stream, "" for a reader.
 func (s *Source) Name() string { return s.name }
 
 // granularity is how far apart two writes must be for a file's times to tell
