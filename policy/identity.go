@@ -24,7 +24,7 @@ func (n Names) UserPolicy() Document {
 // action s3:PutObject.)
 func (n Names) UploadRolePolicy() Document {
 	d := document(
-		allow("WriteObjects", Strings{n.keys()}, writeActions(n.Tagging)...),
+		allow("WriteObjects", Strings{n.keys()}, writeActions(n.Tagging, n.Retention, n.LegalHold)...),
 		allow("FindOpenUploads", Strings{n.BucketARN()}, "s3:ListBucketMultipartUploads"))
 	if n.KMSKey != "" {
 		d.Statement = append(d.Statement, n.useKey("EncryptWithKey", "kms:GenerateDataKey", "kms:Decrypt"))
@@ -32,11 +32,21 @@ func (n Names) UploadRolePolicy() Document {
 	return d
 }
 
-// writeActions are what one object's upload needs.
-func writeActions(tagging bool) []string {
+// writeActions are what one object's upload needs, and what its options need
+// on top.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+// (recalled, not read again).
+func writeActions(tagging, retention, legalHold bool) []string {
 	actions := []string{"s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
 	if tagging {
 		actions = append(actions, "s3:PutObjectTagging")
+	}
+	if retention {
+		actions = append(actions, "s3:PutObjectRetention")
+	}
+	if legalHold {
+		actions = append(actions, "s3:PutObjectLegalHold")
 	}
 	return actions
 }
@@ -46,12 +56,17 @@ func writeActions(tagging bool) []string {
 // China was found nowhere, so both are written.
 func (n Names) useKey(sid string, actions ...string) Statement {
 	s, f := allow(sid, Strings{n.KMSKey}, actions...), n.Filled()
-	via := Strings{"s3." + f.Region + ".amazonaws.com"}
-	if f.Partition == "aws-cn" {
+	s.Condition = Conditions{"StringEquals": {"kms:ViaService": viaS3(f.Partition, f.Region)}}
+	return s
+}
+
+// viaS3 is S3 as KMS knows it.
+func viaS3(partition, region string) Strings {
+	via := Strings{"s3." + region + ".amazonaws.com"}
+	if partition == "aws-cn" {
 		via = append(via, via[0]+".cn")
 	}
-	s.Condition = Conditions{"StringEquals": {"kms:ViaService": via}}
-	return s
+	return via
 }
 
 // ReaderRolePolicy lets the reader role read objects and their checksums under

@@ -24,6 +24,8 @@ type Names struct {
 
 	TLS         bool // write the statements that deny plain http and TLS below 1.2
 	Tagging     bool // the upload role may also set tags on what it writes
+	Retention   bool // the upload role may also lock what it writes until a date
+	LegalHold   bool // the upload role may also put a legal hold on what it writes
 	NewKeysOnly bool // the bucket refuses object writes without If-None-Match
 }
 

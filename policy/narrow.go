@@ -40,7 +40,14 @@ type Want struct {
 	Keys      []string // exact keys, unescaped; none = Prefix is what is wanted
 	Prefix    string   // the narrowest one that the destination names, unescaped; "" = none
 	Tagging   bool     // may set tags on what it writes
+	Retention bool     // may lock what it writes until a date
+	LegalHold bool     // may put a legal hold on what it writes
 	KMSKey    string   // ARN of a key to encrypt with; "" = none
+
+	// KMSContext is the encryption context that the objects are given. The key
+	// may then be used with these values only, or with none: with a bucket key
+	// S3 asks for one for the whole bucket.
+	KMSContext map[string]string
 }
 
 // Narrowed is a session policy, ready to be sent.
@@ -94,14 +101,36 @@ func (w Want) Wider() (Narrowed, error) {
 
 // narrowed puts the policy together.
 func (w Want) narrowed(kind Kind, resources Strings) Narrowed {
-	d := document(allow("Upload", resources, writeActions(w.Tagging)...))
+	d := document(allow("Upload", resources, writeActions(w.Tagging, w.Retention, w.LegalHold)...))
 	if w.KMSKey != "" {
-		d.Statement = append(d.Statement, allow("Key", Strings{w.KMSKey}, "kms:GenerateDataKey", "kms:Decrypt"))
+		d.Statement = append(d.Statement, w.useKey())
 	}
 	text := d.Compact()
 	sum := sha256.Sum256([]byte(text))
 	return Narrowed{Kind: kind, Document: d, Text: text, SHA256: hex.EncodeToString(sum[:])}
 }
+
+// useKey allows what encrypting needs, through S3 in the key's own region.
+//
+// Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
+// (kms:ViaService, kms:EncryptionContext:key; recalled, not read again).
+func (w Want) useKey() Statement {
+	s := allow("Key", Strings{w.KMSKey}, "kms:GenerateDataKey", "kms:Decrypt")
+	s.Condition = Conditions{}
+	if field := strings.Split(w.KMSKey, ":"); len(field) > 3 && field[3] != "" {
+		s.Condition.set("StringEquals", "kms:ViaService", viaS3(field[1], field[3])...)
+	}
+	for name, value := range w.KMSContext {
+		if !contextName.MatchString(name) {
+			continue // left to S3 and the key's own policy
+		}
+		s.Condition.set("StringEqualsIfExists", "kms:EncryptionContext:"+name, Escape(value))
+	}
+	return s
+}
+
+// contextName is what can surely stand in the name of a condition key.
+var contextName = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,128}$`)
 
 func (w Want) arn(pattern string) string {
 	return "arn:" + Names{Partition: w.Partition}.Filled().Partition + ":s3:::" + w.Bucket + "/" + pattern

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -109,6 +110,46 @@ func TestNarrowAddsTagsAndKeyOnlyWhenWanted(t *testing.T) {
 	}
 	if !strings.Contains(n.Text, "arn:aws-cn:s3:::bucket/k") {
 		t.Errorf("partition is lost: %s", n.Text)
+	}
+}
+
+// Each option brings its own action, and no other.
+func TestNarrowAddsOneActionAnOption(t *testing.T) {
+	plain := policy.Want{Bucket: "bucket", Keys: []string{"k"}}
+	all := map[string]func(*policy.Want){
+		"s3:PutObjectTagging":   func(w *policy.Want) { w.Tagging = true },
+		"s3:PutObjectRetention": func(w *policy.Want) { w.Retention = true },
+		"s3:PutObjectLegalHold": func(w *policy.Want) { w.LegalHold = true },
+		"kms:GenerateDataKey":   func(w *policy.Want) { w.KMSKey = "arn:aws:kms:eu-west-1:123456789012:key/1" },
+	}
+	for wanted, set := range all {
+		w := plain
+		set(&w)
+		n, err := policy.Narrow(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for action := range all {
+			if got := strings.Contains(n.Text, action); got != (action == wanted) {
+				t.Errorf("with %s, %s is there: %v\n%s", wanted, action, got, n.Text)
+			}
+		}
+	}
+}
+
+// The key can be used through S3 alone, and with the context of the objects.
+func TestNarrowedKeyIsForS3AndItsContext(t *testing.T) {
+	n, err := policy.Narrow(policy.Want{Bucket: "bucket", Keys: []string{"k"}, KMSKey: "arn:aws-cn:kms:cn-north-1:123456789012:key/1",
+		KMSContext: map[string]string{"team": "a*b", "odd name*": "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := policy.Conditions{
+		"StringEquals":         {"kms:ViaService": {"s3.cn-north-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn"}},
+		"StringEqualsIfExists": {"kms:EncryptionContext:team": {"a${*}b"}},
+	}
+	if got := n.Document.Statement[1].Condition; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -24,12 +24,12 @@ func (n Names) BucketPolicy() Document {
 // that is absent.
 func (n Names) encryption() []Statement {
 	const header, keyHeader = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
-	algorithm := "AES256"
+	algorithms := Strings{"AES256"}
 	if n.KMSKey != "" {
-		algorithm = "aws:kms"
+		algorithms = Strings{"aws:kms", "aws:kms:dsse"}
 	}
 	out := []Statement{n.denyPut("DenyOtherEncryption", Conditions{
-		"StringNotEquals": {header: {algorithm}}, "Null": {header: {"false"}}})}
+		"StringNotEquals": {header: algorithms}, "Null": {header: {"false"}}})}
 	if n.KMSKey != "" {
 		out = append(out, n.denyPut("DenyOtherKeys", Conditions{
 			"StringNotEquals": {keyHeader: {n.KMSKey}}, "Null": {keyHeader: {"false"}}}))
