@@ -23,20 +23,27 @@ const (
 	mfaSeed = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 )
 
+// optionsKey is the KMS key of a sandbox with options.
+const optionsKey = "arn:aws:kms:us-east-1:123456789012:key/5ea11f70-0000-4000-8000-000000000001"
+
 // names are what a sandbox's policies are written for. Plain http is refused
 // only where there is something else.
-func names(tls bool) policy.Names {
-	return policy.Names{
+func names(tls, options bool) policy.Names {
+	n := policy.Names{
 		Account:     "123456789012",
 		Bucket:      "my-secure-upload-bucket-007",
 		TrailBucket: "my-secure-upload-trail",
 		TLS:         tls,
-	}.Filled()
+	}
+	if options {
+		n.Tagging, n.Retention, n.LegalHold, n.KMSKey = true, true, true, optionsKey
+	}
+	return n.Filled()
 }
 
 // newAccount makes the account of an empty folder.
-func newAccount() (account.State, error) {
-	n := names(false)
+func newAccount(options bool) (account.State, error) {
+	n := names(false, options)
 	s := account.State{
 		ID: n.Account, Region: n.Region, SealKey: account.NewSealKey(),
 		Users: map[string]*account.User{}, Roles: map[string]*account.Role{},
@@ -92,16 +99,17 @@ func text(d policy.Document) json.RawMessage { return json.RawMessage(d.Compact(
 
 // makeBuckets makes the buckets that are not there yet, with the policies of
 // Terraform's stack. A policy that is still the default follows --tls.
-func makeBuckets(store *gateway.Store, documents *bucket.Documents, tls bool) error {
-	now, before := names(tls), names(!tls)
+func makeBuckets(store *gateway.Store, documents *bucket.Documents, tls, options bool) error {
+	now, before := names(tls, options), names(!tls, options)
 	for _, b := range []struct {
 		name        string
+		lock        bool
 		now, before string
 	}{
-		{now.Bucket, now.BucketPolicy().Compact(), before.BucketPolicy().Compact()},
-		{now.TrailBucket, now.TrailBucketPolicy().Compact(), before.TrailBucketPolicy().Compact()},
+		{now.Bucket, options, now.BucketPolicy().Compact(), before.BucketPolicy().Compact()},
+		{now.TrailBucket, false, now.TrailBucketPolicy().Compact(), before.TrailBucketPolicy().Compact()},
 	} {
-		made, err := store.MakeBucket(b.name)
+		made, err := store.MakeBucket(b.name, b.lock)
 		if err != nil {
 			return err
 		}

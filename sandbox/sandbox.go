@@ -42,6 +42,11 @@ type Options struct {
 	// MFACode is a code every MFA device takes; "" = only real ones.
 	MFACode string
 
+	// WithOptions lets the upload role of a new folder also tag, lock and
+	// encrypt with a KMS key of the customer's, and its bucket keep object
+	// locks.
+	WithOptions bool
+
 	// OnReady is called once, when requests are answered; nil = nobody asks.
 	OnReady func(Ready) error
 }

@@ -26,7 +26,7 @@ import (
 
 // serve opens what is in dir, answers until ctx ends, and stops.
 func serve(ctx context.Context, opts Options, dir string) error {
-	acct, err := account.Open(filepath.Join(dir, "account.json"), newAccount)
+	acct, err := account.Open(filepath.Join(dir, "account.json"), func() (account.State, error) { return newAccount(opts.WithOptions) })
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func serve(ctx context.Context, opts Options, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := makeBuckets(store, documents, opts.TLS); err != nil {
+	if err := makeBuckets(store, documents, opts.TLS, opts.WithOptions); err != nil {
 		return err
 	}
 	issuer := oidc.New(filepath.Join(dir, "issuer.pem"))
@@ -100,7 +100,7 @@ func endpoint(opts Options, bound string) string {
 
 // announce writes the profiles and tells whoever waits.
 func announce(opts Options, acct *account.Account, dir, endpoint, ca string) error {
-	n := names(opts.TLS)
+	n := names(opts.TLS, opts.WithOptions)
 	userKey, userSecret := keyOf(acct.User(n.User))
 	adminKey, adminSecret := keyOf(acct.User(admin))
 	set := profile.Set{

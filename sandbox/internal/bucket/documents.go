@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/sealift/sealift/sandbox/internal/awserr"
 	"github.com/sealift/sealift/sandbox/internal/iameval"
@@ -21,6 +22,7 @@ const (
 	Notification      = "notification"
 	PublicAccessBlock = "publicAccessBlock"
 	Logging           = "logging"
+	RequestPayment    = "requestPayment"
 )
 
 const namespace = `xmlns="http://s3.amazonaws.com/doc/2006-03-01/"`
@@ -46,7 +48,13 @@ var rules = map[string]rule{
 	Notification:      {root: "NotificationConfiguration", absent: `<NotificationConfiguration ` + namespace + `/>`},
 	PublicAccessBlock: {root: "PublicAccessBlockConfiguration", code: "NoSuchPublicAccessBlockConfiguration", message: "The public access block configuration was not found"},
 	Logging:           {root: "BucketLoggingStatus", absent: `<BucketLoggingStatus ` + namespace + `/>`},
+	RequestPayment:    {root: "RequestPaymentConfiguration", absent: `<RequestPaymentConfiguration ` + namespace + `><Payer>BucketOwner</Payer></RequestPaymentConfiguration>`},
 	PolicyStatus:      {},
+}
+
+// RequesterPays says whether who asks pays for the bucket's requests.
+func (d *Documents) RequesterPays(bucket string) bool {
+	return strings.Contains(d.Get(bucket, RequestPayment), "<Payer>Requester</Payer>")
 }
 
 // Keeps says whether a document is kept here; all others are the engine's.

@@ -84,6 +84,7 @@ func parse(args []string, stdout, stderr io.Writer) (opts sandbox.Options, asJSO
 	flags.BoolVar(&opts.AllowRemote, "allow-remote", false, "")
 	flags.DurationVar(&opts.MinSession, "min-session", 15*time.Minute, "")
 	flags.IntVar(&opts.PackedLimit, "packed-limit", 0, "")
+	flags.BoolVar(&opts.WithOptions, "with-options", false, "")
 	flags.StringVar(&opts.MFACode, "mfa-code", "", "")
 	if err := flags.Parse(args); err != nil {
 		return opts, asJSON, err

@@ -27,6 +27,10 @@ For tests:
   --min-session D    shortest session STS gives (default 15m, as AWS)
   --packed-limit N   bytes of packed session policy and tags let through
                      (default 1024; AWS does not tell its own)
+  --with-options     in a new DIR, the upload role may also tag, lock and use the
+                     KMS key that its bucket is written for, and the bucket
+                     keeps object locks (the key: key/5ea11f70-0000-4000-8000-
+                     000000000001 of the account and region below)
   --mfa-code CODE    a code that every MFA device takes, besides its own
 
 When ready it prints shell to evaluate; the same text is in DIR/env. SIGTERM
@@ -69,7 +73,8 @@ What it cannot do:
   - SNS, CloudTrail: not yet; the bucket's notification, lifecycle and logging
     documents are stored and answered, and nothing acts on them
   - replication, inventory, analytics, website hosting, access points,
-    transfer acceleration, Glacier, requester pays, ACLs
+    transfer acceleration, Glacier, ACLs; requester pays
+    asks for the header, of all but the administrator, and bills nobody
   - public buckets and unsigned requests; browser forms (POST object)
   - SAML, GetFederationToken, PolicyArns
   - keys are file paths: a and a/b cannot both exist, a/ holds no bytes; keys with

@@ -104,16 +104,34 @@ func checkEncryption(k *call) *awserr.Error {
 			return awserr.New(http.StatusNotImplemented, "NotImplemented", "A header you provided implies functionality that is not implemented").With("Header", h)
 		}
 	}
-	algorithm, key := k.header("x-amz-server-side-encryption"), k.header("x-amz-server-side-encryption-aws-kms-key-id")
-	switch {
-	case algorithm == "aws:kms" || algorithm == "aws:kms:dsse":
-		return nil
-	case algorithm != "" && algorithm != "AES256":
+	algorithm := k.header("x-amz-server-side-encryption")
+	kms := algorithm == "aws:kms" || algorithm == "aws:kms:dsse"
+	if algorithm != "" && algorithm != "AES256" && !kms {
 		return badRequest("InvalidArgument", "The encryption method specified is not supported").
 			With("ArgumentName", "x-amz-server-side-encryption").With("ArgumentValue", algorithm)
-	case key != "":
-		return badRequest("InvalidArgument", "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms").
-			With("ArgumentName", "x-amz-server-side-encryption").With("ArgumentValue", algorithm)
+	}
+	if !kms {
+		return checkNoKMS(k, algorithm)
+	}
+	if algorithm == "aws:kms:dsse" && k.header("x-amz-server-side-encryption-bucket-key-enabled") == "true" {
+		return badRequest("InvalidArgument", "S3 Bucket Keys are not supported for DSSE-KMS").
+			With("ArgumentName", "x-amz-server-side-encryption-bucket-key-enabled").With("ArgumentValue", "true")
+	}
+	context := k.header("x-amz-server-side-encryption-context")
+	if _, err := readContext(context); err != nil {
+		return badRequest("InvalidArgument", "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string map").
+			With("ArgumentName", "x-amz-server-side-encryption-context").With("ArgumentValue", context)
+	}
+	return nil
+}
+
+// checkNoKMS refuses what only KMS has a use for.
+func checkNoKMS(k *call, algorithm string) *awserr.Error {
+	for _, h := range []string{"-aws-kms-key-id", "-context", "-bucket-key-enabled"} {
+		if k.header("x-amz-server-side-encryption"+h) != "" {
+			return badRequest("InvalidArgument", "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms").
+				With("ArgumentName", "x-amz-server-side-encryption").With("ArgumentValue", algorithm)
+		}
 	}
 	return nil
 }

@@ -43,6 +43,9 @@ func (f *Front) serveS3(c fiber.Ctx, q *request, who *account.Caller) error {
 	if err := f.authorize(k); err != nil {
 		return f.refuse(c, err)
 	}
+	if err := f.checkPayer(k); err != nil {
+		return f.refuse(c, err)
+	}
 	if err := f.check(k); err != nil {
 		return f.refuse(c, err)
 	}

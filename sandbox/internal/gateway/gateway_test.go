@@ -39,10 +39,10 @@ func TestTrap10WithoutExtendedAttributes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Shutdown()
-	if made, err := s.MakeBucket("one-bucket"); err != nil || !made {
+	if made, err := s.MakeBucket("one-bucket", false); err != nil || !made {
 		t.Fatalf("got %v %v", made, err)
 	}
-	if made, err := s.MakeBucket("one-bucket"); err != nil || made {
+	if made, err := s.MakeBucket("one-bucket", false); err != nil || made {
 		t.Errorf("made again: got %v %v", made, err)
 	}
 	ctx := context.Background()

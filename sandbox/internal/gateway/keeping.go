@@ -8,14 +8,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/valyala/fasthttp"
+
+	"github.com/sealift/sealift/sandbox/internal/upload"
 )
 
 // An Encryption is the encryption an object has been given. The sandbox
 // remembers and repeats it; nothing is encrypted.
 type Encryption struct {
-	Algorithm string `json:"e,omitempty"` // AES256, aws:kms
+	Algorithm string `json:"e,omitempty"` // AES256, aws:kms, aws:kms:dsse
 	KMSKey    string `json:"k,omitempty"` // as the client named it
+	Context   string `json:"c,omitempty"` // base64 of JSON, as the client sent it
+	BucketKey bool   `json:"b,omitempty"`
 }
+
+// ByKMS says whether a KMS key is used.
+func (e Encryption) ByKMS() bool { return e.Algorithm == "aws:kms" || e.Algorithm == "aws:kms:dsse" }
 
 // A keeping is what is remembered with an object. It travels as one entry of
 // the object's own metadata, so that it follows versions, copies and restarts.
@@ -38,7 +45,7 @@ func (s *Store) EncryptionFor(bucket string, a Asked) Encryption {
 	if e.Algorithm == "" {
 		e.Algorithm, e.KMSKey = s.documents.DefaultEncryption(bucket)
 	}
-	if e.Algorithm == "aws:kms" && e.KMSKey == "" {
+	if e.ByKMS() && e.KMSKey == "" {
 		e.KMSKey = fmt.Sprintf("arn:aws:kms:%s:%s:alias/aws/s3", s.account.Region(), s.account.ID())
 	}
 	return e
@@ -50,7 +57,11 @@ func (s *Store) EncryptionOfUpload(bucket, key, id string) Encryption {
 	if !ok {
 		return Encryption{}
 	}
-	return Encryption{u.Encryption, u.KMSKey}
+	return encryptionOf(u)
+}
+
+func encryptionOf(u *upload.Upload) Encryption {
+	return Encryption{u.Encryption, u.KMSKey, u.Context, u.BucketKey}
 }
 
 // EncryptionOf is that of a stored object, zero if there is none.
@@ -98,6 +109,16 @@ func (e Encryption) tell(ctx context.Context) {
 	rc.Response.Header.Set("x-amz-server-side-encryption", e.Algorithm)
 	if e.KMSKey != "" {
 		rc.Response.Header.Set("x-amz-server-side-encryption-aws-kms-key-id", e.KMSKey)
+	}
+	if e.BucketKey {
+		rc.Response.Header.Set("x-amz-server-side-encryption-bucket-key-enabled", "true")
+	}
+}
+
+// tellContext does what S3 does for writes only.
+func (e Encryption) tellContext(ctx context.Context) {
+	if rc, ok := ctx.(*fasthttp.RequestCtx); ok && e.Context != "" {
+		rc.Response.Header.Set("x-amz-server-side-encryption-context", e.Context)
 	}
 }
 

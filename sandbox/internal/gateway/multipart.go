@@ -31,12 +31,13 @@ func (s *Store) CreateMultipartUpload(ctx context.Context, in s3response.CreateM
 	err = s.uploads.Add(&upload.Upload{
 		ID: out.UploadId, Bucket: *in.Bucket, Key: *in.Key,
 		Initiator: asked(ctx).Caller, Started: time.Now().UTC(),
-		Encryption: k.Algorithm, KMSKey: k.KMSKey, StorageClass: k.StorageClass,
+		Encryption: k.Algorithm, KMSKey: k.KMSKey, Context: k.Context, BucketKey: k.BucketKey, StorageClass: k.StorageClass,
 	})
 	if err != nil {
 		return out, err
 	}
 	k.tell(ctx)
+	k.tellContext(ctx)
 	return out, nil
 }
 
@@ -94,7 +95,7 @@ func (s *Store) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMult
 	}
 	u.Lock()
 	defer u.Unlock()
-	e := Encryption{u.Encryption, u.KMSKey}
+	e := encryptionOf(u)
 	parts := digest(in.MultipartUpload)
 	if u.Answer != nil {
 		return repeat(ctx, u, e, parts)

@@ -62,8 +62,9 @@ func (s *Store) CreateBucket(ctx context.Context, in *s3.CreateBucketInput, acl 
 }
 
 // MakeBucket makes a bucket as the sandbox starts: versioned, ACLs off. It
-// says whether it did; there may be one already.
-func (s *Store) MakeBucket(name string) (made bool, err error) {
+// says whether it did; there may be one already. With lock it keeps object
+// locks.
+func (s *Store) MakeBucket(name string, lock bool) (made bool, err error) {
 	ctx := context.Background()
 	if s.HasBucket(ctx, name) {
 		return false, nil
@@ -72,7 +73,7 @@ func (s *Store) MakeBucket(name string) (made bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("make bucket %s: %w", name, err)
 	}
-	in := &s3.CreateBucketInput{Bucket: &name, ObjectOwnership: types.ObjectOwnershipBucketOwnerEnforced}
+	in := &s3.CreateBucketInput{Bucket: &name, ObjectOwnership: types.ObjectOwnershipBucketOwnerEnforced, ObjectLockEnabledForBucket: &lock}
 	if err := s.CreateBucket(ctx, in, acl); err != nil {
 		return false, fmt.Errorf("make bucket %s: %w", name, err)
 	}
@@ -111,6 +112,7 @@ func (s *Store) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3
 	out, err := s.Posix.PutObject(ctx, in)
 	if err == nil {
 		k.tell(ctx)
+		k.tellContext(ctx)
 	}
 	return out, err
 }

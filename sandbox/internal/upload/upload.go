@@ -29,6 +29,8 @@ type Upload struct {
 	Started      time.Time
 	Encryption   string          `json:",omitempty"` // AES256, aws:kms
 	KMSKey       string          `json:",omitempty"`
+	Context      string          `json:",omitempty"` // KMS encryption context, base64 of JSON
+	BucketKey    bool            `json:",omitempty"`
 	StorageClass string          `json:",omitempty"`
 	Answer       json.RawMessage `json:",omitempty"` // first answer of Complete
 	Parts        string          `json:",omitempty"` // digest of the parts it was completed with
@@ -96,7 +98,7 @@ func (us *Uploads) Find(bucket, key, id string) (*Upload, bool) {
 // Add remembers a new upload. The strings in u may be fiber's, which are
 // overwritten by the connection's next request.
 func (us *Uploads) Add(u *Upload) error {
-	for _, s := range []*string{&u.ID, &u.Bucket, &u.Key, &u.Initiator, &u.Encryption, &u.KMSKey, &u.StorageClass} {
+	for _, s := range []*string{&u.ID, &u.Bucket, &u.Key, &u.Initiator, &u.Encryption, &u.KMSKey, &u.Context, &u.StorageClass} {
 		*s = strings.Clone(*s)
 	}
 	us.mu.Lock()
