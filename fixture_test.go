@@ -41,7 +41,14 @@ func start(t *testing.T, args ...string) *fixture {
 // session is an upload session narrowed to that key.
 func (f *fixture) session(t *testing.T, key string) *session.Session {
 	t.Helper()
-	narrowed, err := policy.Narrow(policy.Want{Bucket: f.Bucket, Keys: []string{key}})
+	return f.sessionFor(t, policy.Want{Keys: []string{key}})
+}
+
+// sessionFor is an upload session narrowed to what is wanted of the bucket.
+func (f *fixture) sessionFor(t *testing.T, want policy.Want) *session.Session {
+	t.Helper()
+	want.Bucket = f.Bucket
+	narrowed, err := policy.Narrow(want)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sealift/sealift/internal/engine"
@@ -25,15 +26,32 @@ type Options struct {
 	IfExists   string // "fail" or "overwrite"; "" is "fail"
 	SourceHash string // "none", "sha256" or "strict"; "" is "none"
 
-	ContentType  string // "" leaves it to S3
-	CacheControl string
+	// What is sent along with the object when it is read. "" is none, and
+	// leaves the type to S3. Printable ASCII, 2 KiB altogether.
+	ContentType        string
+	ContentLanguage    string
+	ContentEncoding    string // says what the bytes are; nothing is encoded
+	ContentDisposition string
+	CacheControl       string
+	Expires            time.Time // for caches, not for S3; zero is none, to the second
+
 	Metadata     map[string]string // names in lower case; "sealift-transfer" is taken
 	Tags         map[string]string // at most 10; needs s3:PutObjectTagging
-	StorageClass string            // "" is STANDARD
-	Encryption   string            // "AES256" or "aws:kms"; "" is the bucket's default
-	KMSKeyID     string            // ARN, id or alias; only with "aws:kms"
+	StorageClass string            // "" is STANDARD; on AWS one of AWS's
+
+	Encryption string            // "AES256", "aws:kms" or "aws:kms:dsse"; "" is the bucket's default
+	KMSKeyID   string            // ARN, id or alias; only with one of the two of KMS
+	KMSContext map[string]string // what KMS is told on top, for its policies and its trail: no secret; only with KMS
+	BucketKey  *bool             // ask KMS once for many objects; only with "aws:kms"; nil is the bucket's default
+
+	// Object lock, where the bucket keeps one. Mode and date go together and
+	// need s3:PutObjectRetention; LegalHold needs s3:PutObjectLegalHold.
+	LockMode  string    // "GOVERNANCE" or "COMPLIANCE"; "" is the bucket's default
+	LockUntil time.Time // in the future; to the millisecond
+	LegalHold bool      // cannot be deleted until the hold is taken off
 
 	ExpectedBucketOwner string // account id that must own the bucket; "" does not ask
+	RequesterPays       bool   // agree to pay for the requests, where the bucket asks for that
 }
 
 // transferMetadata is the name under which an object keeps its transfer's ULID.
@@ -47,12 +65,13 @@ const (
 	maxKey      = 1024 // bytes of UTF-8
 	maxMetadata = 2048 // bytes, names and values together
 	maxTags     = 10
+	maxHeaders  = 2048 // bytes of what is sent along with an object, names and values together
 )
 
 // Check refuses with ErrInvalid what S3 would refuse, or would store under a
 // key that other tools cannot name.
 func (o Object) Check() error {
-	for _, check := range []func() error{o.checkKey, o.checkChoices, o.checkMetadata} {
+	for _, check := range []func() error{o.checkKey, o.checkChoices, o.checkMetadata, o.checkTags, o.checkHeaders, o.checkEncryption, o.checkLock} {
 		if err := check(); err != nil {
 			return &meant{ErrInvalid, err}
 		}
@@ -63,9 +82,13 @@ func (o Object) Check() error {
 // wire is the object with that metadata, as s3wire tells S3 of it.
 func (o Object) wire(metadata map[string]string) s3wire.Object {
 	return s3wire.Object{
-		Bucket: o.Bucket, Key: o.Key, ContentType: o.ContentType, CacheControl: o.CacheControl,
+		Bucket: o.Bucket, Key: o.Key,
+		ContentType: o.ContentType, ContentLanguage: o.ContentLanguage, ContentEncoding: o.ContentEncoding,
+		ContentDisposition: o.ContentDisposition, CacheControl: o.CacheControl, Expires: o.Expires,
 		Metadata: metadata, Tags: maps.Clone(o.Tags), StorageClass: o.StorageClass,
-		Encryption: o.Encryption, KMSKeyID: o.KMSKeyID, Owner: o.ExpectedBucketOwner,
+		Encryption: o.Encryption, KMSKeyID: o.KMSKeyID, KMSContext: maps.Clone(o.KMSContext), BucketKey: o.BucketKey,
+		LockMode: o.LockMode, LockUntil: o.LockUntil, LegalHold: o.LegalHold,
+		Owner: o.ExpectedBucketOwner, RequesterPays: o.RequesterPays,
 	}
 }
 
@@ -101,14 +124,6 @@ func (o Object) checkChoices() error {
 	default:
 		return fmt.Errorf("source hash %q is none of none, sha256, strict", o.SourceHash)
 	}
-	switch o.Encryption {
-	case "", "AES256", "aws:kms":
-	default:
-		return fmt.Errorf("encryption %q is neither AES256 nor aws:kms", o.Encryption)
-	}
-	if o.KMSKeyID != "" && o.Encryption != "aws:kms" {
-		return fmt.Errorf("a KMS key goes with encryption aws:kms only")
-	}
 	return nil
 }
 
@@ -130,18 +145,16 @@ func (o Object) checkMetadata() error {
 	if size > maxMetadata {
 		return fmt.Errorf("metadata has %d bytes, S3 takes %d", size, maxMetadata)
 	}
+	return nil
+}
+
+func (o Object) checkTags() error {
 	if len(o.Tags) > maxTags {
 		return fmt.Errorf("%d tags, S3 takes %d", len(o.Tags), maxTags)
 	}
 	for name, value := range o.Tags {
 		if name == "" || utf8.RuneCountInString(name) > 128 || utf8.RuneCountInString(value) > 256 {
 			return fmt.Errorf("tag %q: a name has 1 to 128 characters, a value at most 256", name)
-		}
-	}
-	for name, value := range map[string]string{"content type": o.ContentType, "cache control": o.CacheControl,
-		"storage class": o.StorageClass, "KMS key": o.KMSKeyID, "expected bucket owner": o.ExpectedBucketOwner} {
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
-			return fmt.Errorf("%s %q is not printable ASCII", name, value)
 		}
 	}
 	return nil

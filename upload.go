@@ -101,7 +101,7 @@ func (u *Uploader) enter(source Source, object Object) error {
 	if source.of == nil {
 		return fmt.Errorf("%w: no source", ErrInvalid)
 	}
-	if err := object.Check(); err != nil {
+	if err := u.check(object); err != nil {
 		return err
 	}
 	u.mu.Lock()
@@ -110,6 +110,19 @@ func (u *Uploader) enter(source Source, object Object) error {
 		return fmt.Errorf("%w: the uploader is closed", ErrInvalid)
 	}
 	u.under.Add(1)
+	return nil
+}
+
+// check refuses what neither S3 nor this server takes.
+func (u *Uploader) check(o Object) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
+	if u.config.Endpoint == "" {
+		if err := o.checkStorageClass(); err != nil {
+			return &meant{ErrInvalid, err}
+		}
+	}
 	return nil
 }
 

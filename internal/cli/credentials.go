@@ -18,10 +18,12 @@ import (
 type Credentials struct {
 	Identity
 	Output
-	Allow   []string
-	Tagging bool
-	KMSKey  string
-	Format  string
+	Allow     []string
+	Tagging   bool
+	Retention bool
+	LegalHold bool
+	KMSKey    string
+	Format    string
 }
 
 func (c *Credentials) command(s *Streams) *cobra.Command {
@@ -36,6 +38,8 @@ func (c *Credentials) command(s *Streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&c.Allow, "allow", nil, "`ADDRESS` that may be written: s3://BUCKET/KEY, or s3://BUCKET/PREFIX/ for every key under it; may be repeated, within one bucket")
 	f.BoolVar(&c.Tagging, "allow-tagging", false, "let objects be tagged as they are written")
+	f.BoolVar(&c.Retention, "allow-retention", false, "let objects be locked until a date as they are written")
+	f.BoolVar(&c.LegalHold, "allow-legal-hold", false, "let objects get a legal hold as they are written")
 	f.StringVar(&c.KMSKey, "sse-kms-key-id", "", "let objects be encrypted with this KMS key, an `ARN` or an id")
 	oneOf(f, &c.Format, "format", "process is for credential_process, env are export lines for a shell (default process)", "process", "env", "json")
 	c.Identity.bind(f)
@@ -80,7 +84,7 @@ func (c *Credentials) Run(ctx context.Context, s *Streams) error {
 
 // want reads --allow: keys, or one prefix.
 func (c *Credentials) want() (policy.Want, error) {
-	want := policy.Want{Tagging: c.Tagging, KMSKey: c.KMSKey}
+	want := policy.Want{Tagging: c.Tagging, Retention: c.Retention, LegalHold: c.LegalHold, KMSKey: c.KMSKey}
 	if len(c.Allow) == 0 {
 		return want, &usageError{"--allow is missing", "name what may be written: --allow s3://BUCKET/KEY"}
 	}

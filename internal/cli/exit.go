@@ -125,14 +125,17 @@ func refusedAs(code string) func(error) bool {
 	}
 }
 
-// deniedTagging matches a refusal that names the right to set tags.
-func deniedTagging(err error) bool {
-	return coded("AccessDenied")(err) && strings.Contains(err.Error(), "s3:PutObjectTagging")
+// deniedFor matches a refusal that names the right to an action.
+func deniedFor(action string) func(error) bool {
+	return func(err error) bool { return coded("AccessDenied")(err) && strings.Contains(err.Error(), action) }
 }
 
-// deniedKey matches a refusal that names the right to use a KMS key.
-func deniedKey(err error) bool {
-	return coded("AccessDenied")(err) && strings.Contains(err.Error(), "perform: kms:")
+// missingLock matches S3's refusal of a lock in a bucket that keeps none.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+// (recalled, not read again).
+func missingLock(err error) bool {
+	return coded("InvalidRequest")(err) && strings.Contains(strings.ReplaceAll(err.Error(), " ", ""), "ObjectLockConfiguration")
 }
 
 // unverified tells that a server's certificate was not accepted.
@@ -215,8 +218,11 @@ func remedies() []remedy {
 		{trustAsks("sts:TagSession"), codeDenied, "leave out --session-tag, or let the trust policy and the user's policy allow sts:TagSession"},
 		{as(session.ErrDenied), codeDenied, "check the role's name, its trust policy and that this user may call sts:AssumeRole on it\na trust policy may ask for --external-id, --mfa-serial, --source-identity, --session-tag or a --session-name"},
 		{as(sealift.ErrSessionExpired), codeDenied, "the session ended and could not be renewed: sign in again and upload anew"},
-		{deniedKey, codeDenied, "let the role's policy and the key's allow kms:GenerateDataKey and kms:Decrypt; a key that is the bucket's default must be named (--sse aws:kms --sse-kms-key-id KEY), so that the narrowed session may use it"},
-		{deniedTagging, codeDenied, "let the role's policy allow s3:PutObjectTagging, or leave out --tagging"},
+		{deniedFor("perform: kms:"), codeDenied, "let the role's policy and the key's allow kms:GenerateDataKey and kms:Decrypt, with this encryption context where one is given; a key that is the bucket's default must be named (--sse aws:kms --sse-kms-key-id KEY), so that the narrowed session may use it"},
+		{deniedFor("s3:PutObjectRetention"), codeDenied, "let the role's policy allow s3:PutObjectRetention, or leave out --object-lock-mode"},
+		{deniedFor("s3:PutObjectLegalHold"), codeDenied, "let the role's policy allow s3:PutObjectLegalHold, or leave out --object-lock-legal-hold-status"},
+		{missingLock, codeFailed, "the bucket keeps no object locks: turn them on for the bucket, or leave out --object-lock-mode and --object-lock-legal-hold-status"},
+		{deniedFor("s3:PutObjectTagging"), codeDenied, "let the role's policy allow s3:PutObjectTagging, or leave out --tagging"},
 		{coded("AccessDenied"), codeDenied, "the role must allow s3:PutObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on this bucket and key, and the bucket's policy must not deny it\ncheck the bucket's name too: S3 says the same of one that is not there or is not yours"},
 		{coded("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"), codeDenied, "S3 does not take these keys: check them with aws sts get-caller-identity, and that the endpoint's server is the one that gave them"},
 		{as(sealift.ErrDenied), codeDenied, "check the role's policy, the bucket's policy and the account with: aws sts get-caller-identity"},

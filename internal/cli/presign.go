@@ -70,7 +70,9 @@ func (p *Presign) bindObject(f *pflag.FlagSet) {
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	p.Storage.bind(all)
 	oneOf(f, &p.IfExists, "if-exists", "where the key holds an object: fail, which S3 sees to and which makes the URL good for one object; or overwrite, again and again (default fail)", "fail", "overwrite")
-	for _, name := range []string{"content-type", "cache-control", "metadata", "tagging", "storage-class", "sse", "sse-kms-key-id", "expected-bucket-owner"} {
+	for _, name := range []string{"content-type", "content-language", "content-encoding", "content-disposition", "cache-control",
+		"metadata", "tagging", "storage-class", "sse", "sse-kms-key-id", "ssekms-encryption-context", "bucket-key-enabled",
+		"object-lock-mode", "object-lock-retain-until-date", "object-lock-legal-hold-status", "expected-bucket-owner", "request-payer"} {
 		f.AddFlag(all.Lookup(name))
 	}
 	f.Lookup("content-type").Usage = "media `TYPE` that must be sent; else whoever sends may name any"
@@ -171,7 +173,7 @@ func (p *Presign) measure() error {
 func (p *Presign) mint(ctx context.Context, tell *teller, to destination) (*signedIn, error) {
 	defer tell.progress.Close()
 	p.ReaderProfile, p.ReaderRoleARN = "", ""
-	want := policy.Want{Bucket: to.bucket, Keys: []string{to.key}, Tagging: len(p.Tagging.of) > 0, KMSKey: p.KMSKeyID}
+	want := p.allow(policy.Want{Bucket: to.bucket, Keys: []string{to.key}})
 	switch p.Narrow {
 	case "auto":
 		p.Narrow = "require" // the key, or nothing

@@ -127,7 +127,7 @@ func (u *Upload) advise(err error) error {
 
 // want is what the session must be able to write.
 func (u *Upload) want(to destination, all sendings) policy.Want {
-	return policy.Want{Bucket: to.bucket, Keys: all.keys(), Prefix: to.prefix(), Tagging: len(u.Tagging.of) > 0, KMSKey: u.KMSKeyID}
+	return u.allow(policy.Want{Bucket: to.bucket, Keys: all.keys(), Prefix: to.prefix()})
 }
 
 // budget is how many requests may be under way at once, and how fast.

@@ -7,57 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/sealift/sealift/internal/sum"
 )
-
-// An Object is what Create and Put tell S3 of an object. Empty fields are not
-// sent.
-type Object struct {
-	Bucket, Key  string
-	ContentType  string
-	CacheControl string
-	Metadata     map[string]string
-	Tags         map[string]string
-	StorageClass string
-	Encryption   string
-	KMSKeyID     string
-	Owner        string // account that must own the bucket
-}
-
-// describe is the header that Create and Put have in common.
-func (o Object) describe() http.Header {
-	h := o.guard()
-	set(h, "Content-Type", o.ContentType)
-	set(h, "Cache-Control", o.CacheControl)
-	set(h, "X-Amz-Storage-Class", o.StorageClass)
-	set(h, "X-Amz-Server-Side-Encryption", o.Encryption)
-	set(h, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", o.KMSKeyID)
-	for name, value := range o.Metadata {
-		h.Set("X-Amz-Meta-"+name, value)
-	}
-	tags := url.Values{}
-	for name, value := range o.Tags {
-		tags.Set(name, value)
-	}
-	set(h, "X-Amz-Tagging", tags.Encode())
-	return h
-}
-
-// guard is the header that every request has.
-func (o Object) guard() http.Header {
-	h := http.Header{}
-	set(h, "X-Amz-Expected-Bucket-Owner", o.Owner)
-	return h
-}
-
-func set(h http.Header, name, value string) {
-	if value != "" {
-		h.Set(name, value)
-	}
-}
 
 // condition makes S3 refuse the object (412) if its key holds one already.
 func condition(h http.Header, overwrite bool) {
