@@ -22,6 +22,9 @@ var (
 	ErrDenied = errors.New("access denied")
 	// ErrIntegrity: S3 and the source disagree about the bytes.
 	ErrIntegrity = errors.New("checksums disagree")
+	// ErrUnreadable: a file of a tree cannot be read, or cannot be named as a
+	// key. Nothing of it was sent.
+	ErrUnreadable = errors.New("source cannot be read")
 	// ErrSessionExpired: the session ended and could not be renewed.
 	ErrSessionExpired = errors.New("session expired")
 )

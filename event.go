@@ -19,7 +19,11 @@ type Event struct {
 	//	waiting   Operation, Part, Attempt, Wait, Err: S3 has been out of reach
 	//	          or busy for more than a few seconds
 	//	stored    Size, Receipt
-	//	failed    Size, Acknowledged, Err
+	//	skipped   Size, Err: ErrExists where the key holds an object that is to
+	//	          stay, else why a Tree's entry is passed over; Transfer is ""
+	//	          where none was begun
+	//	failed    Size, Acknowledged, Err; Transfer is "" where none was begun,
+	//	          Key where the entry has none
 	Type string
 	Time time.Time // UTC
 

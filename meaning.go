@@ -2,6 +2,7 @@ package sealift
 
 import (
 	"errors"
+	"io/fs"
 
 	"github.com/sealift/sealift/internal/engine"
 	"github.com/sealift/sealift/internal/plan"
@@ -38,6 +39,10 @@ func meaningOf(id string, err error) error {
 			e.Err = &meant{m.outer, err}
 			return e
 		}
+	}
+	if _, unread := errors.AsType[*fs.PathError](err); unread || class == s3wire.Source {
+		e.Err = &meant{ErrUnreadable, err}
+		return e
 	}
 	if outer := ofClass(class, e.Code); outer != nil {
 		e.Err = &meant{outer, err}

@@ -22,8 +22,12 @@ type Object struct {
 // plans the parts by itself, hashes nothing beyond what S3 keeps, and leaves
 // encryption and storage class to the bucket.
 type Options struct {
-	PartSize   int64  // bytes, 5 MiB to 5 GiB; 0 chooses
-	IfExists   string // "fail" or "overwrite"; "" is "fail"
+	PartSize int64 // bytes, 5 MiB to 5 GiB; 0 chooses
+	// IfExists says what to do where the key holds an object: "fail" or
+	// "overwrite"; "skip" to leave it as it is; "changed" to overwrite it unless
+	// the Reader sees that it has the source's size and, as metadata "mtime",
+	// its time of last write. "" is "fail". "skip" finds that out as "fail" does.
+	IfExists   string
 	SourceHash string // "none", "sha256" or "strict"; "" is "none"
 
 	// What is sent along with the object when it is read. "" is none, and
@@ -92,6 +96,9 @@ func (o Object) wire(metadata map[string]string) s3wire.Object {
 	}
 }
 
+// skips reports whether an object that is there is a reason to be content.
+func (o Object) skips() bool { return o.IfExists == "skip" || o.IfExists == "changed" }
+
 func (o Object) checkKey() error {
 	switch {
 	case o.Bucket == "":
@@ -115,9 +122,9 @@ func (o Object) checkKey() error {
 
 func (o Object) checkChoices() error {
 	switch o.IfExists {
-	case "", "fail", "overwrite":
+	case "", "fail", "overwrite", "skip", "changed":
 	default:
-		return fmt.Errorf("if-exists %q is neither fail nor overwrite", o.IfExists)
+		return fmt.Errorf("if-exists %q is none of fail, overwrite, skip, changed", o.IfExists)
 	}
 	switch o.SourceHash {
 	case "", "none", "sha256", "strict":

@@ -1,7 +1,9 @@
 package sealift
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -11,6 +13,8 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/sealift/sealift/internal/engine"
 	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/source"
+	"github.com/sealift/sealift/internal/sum"
 	"github.com/sealift/sealift/receipt"
 )
 
@@ -76,34 +80,59 @@ func (u *Uploader) Close() error {
 // stored, else an error that wraps context.Cause(ctx), and ErrUnknownOutcome
 // too if nobody can tell.
 //
+// With IfExists "skip" or "changed", an object that is to stay is ErrExists
+// too, and its event "skipped".
+//
 // Errors can be told apart with errors.Is and the sentinels of this package;
 // what S3 said is in an *Error.
 func (u *Uploader) Upload(ctx context.Context, source Source, object Object) (*receipt.Receipt, error) {
-	if err := u.enter(source, object); err != nil {
+	if source.of == nil {
+		return nil, fmt.Errorf("%w: no source", ErrInvalid)
+	}
+	if err := u.check(object); err != nil {
+		return nil, err
+	}
+	if err := u.begin(); err != nil {
 		return nil, err
 	}
 	defer u.under.Done()
 	defer u.events.flush()
+	r, _, err := u.upload(ctx, source, object)
+	return r, err
+}
+
+// existing is what is known of an object that kept a transfer from being sent.
+type existing struct {
+	skip     bool // and that is as it should be
+	size     int64
+	checksum *receipt.Checksum // nil when nobody could look
+}
+
+// upload is Upload without its checks, and without waiting for events.
+func (u *Uploader) upload(ctx context.Context, source Source, object Object) (*receipt.Receipt, existing, error) {
 	transfer := u.transfer(source, object)
 	started := time.Now().UTC()
 	result, err := transfer.Run(ctx)
-	if err != nil {
-		err = meaningOf(transfer.ID, err)
-		u.report(transfer, Event{Type: "failed", Size: transfer.Size(), Acknowledged: transfer.Acknowledged(), Err: err})
-		return nil, err
+	if err == nil {
+		r := u.receipt(transfer, result, object, started)
+		u.report(transfer, Event{Type: "stored", Size: r.Source.Size, Receipt: r})
+		return r, existing{}, nil
 	}
-	r := u.receipt(transfer, result, object, started)
-	u.report(transfer, Event{Type: "stored", Size: r.Source.Size, Receipt: r})
-	return r, nil
+	err = meaningOf(transfer.ID, err)
+	event := Event{Type: "failed", Size: transfer.Size(), Acknowledged: transfer.Acknowledged(), Err: err}
+	there := existing{skip: object.skips() && errors.Is(err, ErrExists)}
+	if there.skip {
+		event.Type, event.Acknowledged = "skipped", 0
+		if found, seen := transfer.Existing(); seen {
+			there.size, there.checksum = found.Size, &receipt.Checksum{Algorithm: sum.Algorithm, Type: cmp.Or(found.ChecksumType, "FULL_OBJECT"), Value: found.Checksum}
+		}
+	}
+	u.report(transfer, event)
+	return nil, there, err
 }
 
-func (u *Uploader) enter(source Source, object Object) error {
-	if source.of == nil {
-		return fmt.Errorf("%w: no source", ErrInvalid)
-	}
-	if err := u.check(object); err != nil {
-		return err
-	}
+// begin counts something that Close waits for.
+func (u *Uploader) begin() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed {
@@ -136,13 +165,22 @@ func (u *Uploader) transfer(source Source, object Object) *engine.Transfer {
 	t := &engine.Transfer{
 		ID: id, Source: source.of,
 		Object:   object.wire(metadata),
-		PartSize: object.PartSize, Overwrite: object.IfExists == "overwrite",
+		PartSize: object.PartSize, Overwrite: object.IfExists == "overwrite" || object.IfExists == "changed",
 		Hash: map[string]engine.Hash{"sha256": engine.Beside, "strict": engine.After}[object.SourceHash],
 		S3:   u.s3, Reader: u.reader, Budget: u.config.Budget.of,
 		KeepTrying: u.config.KeepTrying, Logger: u.config.Logger,
 	}
+	if object.IfExists == "changed" {
+		t.Same = same
+	}
 	t.Report = func(s engine.Step) { u.report(t, eventOf(s)) }
 	return t
+}
+
+// same reports whether an object is what a source would become, as far as its
+// size and its metadata say.
+func same(found s3wire.Found, print source.Fingerprint) bool {
+	return found.Size == print.Size && isTime(found.Meta(timeMetadata), time.Unix(0, print.Modified))
 }
 
 // report sends an event on its way, with what all events of t have.
@@ -156,7 +194,7 @@ func (u *Uploader) report(t *engine.Transfer, e Event) {
 // log tells what marks the life of a transfer.
 func (u *Uploader) log(e Event) {
 	message, tells := map[string]string{"started": "transfer started", "waiting": "transfer waits for S3",
-		"stored": "transfer stored", "failed": "transfer failed"}[e.Type]
+		"stored": "transfer stored", "skipped": "transfer skipped", "failed": "transfer failed"}[e.Type]
 	if !tells {
 		return
 	}

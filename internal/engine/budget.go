@@ -34,6 +34,9 @@ func NewBudget(connections int, bytesPerSecond int64) *Budget {
 	return b
 }
 
+// Most is how many requests can be under way at once.
+func (b *Budget) Most() int { return b.slots.most() }
+
 // burstsPerSecond is how often, at least, bandwidth is handed out: an attempt
 // that waits for it is not to look as if it stood still.
 const burstsPerSecond = 8

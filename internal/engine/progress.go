@@ -96,25 +96,34 @@ func (p *progress) total() int64 {
 }
 
 // tell reports progress until the function it returns is called, which reports
-// once more.
-func (p *progress) tell(report func(Step)) (stop func()) {
-	done, told := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(told)
-		ticker := time.NewTicker(tick)
-		defer ticker.Stop()
-		for last := (Step{}); ; {
-			select {
-			case <-ticker.C:
-			case <-done:
-				report(p.step())
-				return
-			}
-			if now := p.step(); now != last {
-				report(now)
-				last = now
-			}
+// once more: always, or only if something was told before. A transfer that
+// ends within a tick costs no goroutine.
+func (p *progress) tell(report func(Step), always bool) (stop func()) {
+	var mu sync.Mutex // held while reporting
+	var over bool
+	var last Step
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(tick, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return
 		}
-	}()
-	return func() { close(done); <-told }
+		if now := p.step(); now != last {
+			report(now)
+			last = now
+		}
+		timer.Reset(tick)
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		timer.Stop()
+		if always || last != (Step{}) {
+			report(p.step())
+		}
+	}
 }

@@ -74,6 +74,7 @@ type Transfer struct {
 	Object     s3wire.Object
 	PartSize   int64 // bytes; 0 chooses
 	Overwrite  bool
+	Same       func(s3wire.Found, source.Fingerprint) bool // with Overwrite: what the key may hold that is ErrExists all the same; nil = nothing
 	Hash       Hash
 	S3         *s3wire.Client
 	Reader     *s3wire.Client // nil when nobody may look
@@ -87,7 +88,8 @@ type Transfer struct {
 	witness  *source.Witness // of the present upload; nil but with Beside
 	progress progress
 	ledger   ledger
-	loose    atomic.Bool // a part that was sent whole may yet land
+	loose    atomic.Bool   // a part that was sent whole may yet land
+	existing *s3wire.Found // by the reader, where it is ErrExists
 
 	mu    sync.Mutex
 	parts map[int]s3wire.Part // those that S3 has, of the present upload
@@ -120,7 +122,7 @@ func (t *Transfer) Run(ctx context.Context) (Result, error) {
 	if err := t.refuseExisting(ctx); err != nil {
 		return Result{}, err
 	}
-	defer t.progress.tell(t.Report)()
+	defer t.progress.tell(t.Report, t.Source.Flows() || !t.plan.Single())()
 	r, err := send(ctx)
 	if err != nil {
 		return Result{}, err
@@ -157,18 +159,29 @@ func (t *Transfer) prepare(ctx context.Context) (send func(context.Context) (Res
 // a stream has not ended.
 func (t *Transfer) Size() int64 { return t.progress.step().Size }
 
+// Existing is the object that made Run return ErrExists, if it was seen.
+func (t *Transfer) Existing() (s3wire.Found, bool) {
+	if t.existing == nil {
+		return s3wire.Found{}, false
+	}
+	return *t.existing, true
+}
+
 // Acknowledged is how many bytes S3 has confirmed.
 func (t *Transfer) Acknowledged() int64 { return t.progress.step().Acknowledged }
 
 // refuseExisting looks whether the key is taken, where somebody may look. What
 // cannot be seen is left to S3, which refuses at the end.
 func (t *Transfer) refuseExisting(ctx context.Context) error {
-	if t.Overwrite || t.Reader == nil {
+	if t.Overwrite && t.Same == nil || t.Reader == nil {
 		return nil
 	}
 	found, err := t.head(ctx)
 	switch {
+	case err == nil && t.Overwrite && !t.Same(found, t.print):
+		return nil
 	case err == nil:
+		t.existing = &found
 		return ErrExists
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

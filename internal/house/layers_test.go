@@ -28,7 +28,7 @@ type layer struct {
 // layers are the packages of both modules. One that is not listed may import
 // nothing.
 var layers = map[string]layer{
-	"":                     {[]string{"internal/engine", "internal/plan", "internal/s3wire", "internal/source", "internal/sum", "receipt", "session", sdk + "/aws", "github.com/oklog/ulid/v2"}, "the library ties the inner packages together and drags no command's needs into its importers"},
+	"":                     {[]string{"internal/engine", "internal/plan", "internal/s3wire", "internal/source", "internal/sum", "internal/walk", "receipt", "session", sdk + "/aws", "github.com/oklog/ulid/v2"}, "the library ties the inner packages together and drags no command's needs into its importers"},
 	"policy":               {nil, "Terraform, sandbox, command and sessions share the policies: standard library only"},
 	"receipt":              {nil, "auditors import receipts alone: standard library only"},
 	"session":              {[]string{"policy", "internal/redact", sdk, "github.com/aws/smithy-go"}, "a session knows policies and STS, no upload"},

@@ -105,6 +105,9 @@ func (w *walker) entry(ctx context.Context, d *folder, base string) bool {
 	if err := checkName(e.Name); err != nil {
 		return w.fault(e, err)
 	}
+	if other, twice := w.twin(d.handle.Lstat, e, base); twice {
+		return w.fault(e, fmt.Errorf("%w: %s is the other", ErrForms, other))
+	}
 	if e.Info.IsDir() {
 		return w.enter(ctx, d, e, base, link)
 	}

@@ -105,6 +105,9 @@ func (w *walker) named(e Entry, way []step) bool {
 	if err := checkName(e.Name); err != nil {
 		return w.fault(e, err)
 	}
+	if other, twice := w.twin(w.beside(e), e, path.Base(e.Name)); twice {
+		return w.fault(e, fmt.Errorf("%w: %s is the other", ErrForms, other))
+	}
 	return w.file(e)
 }
 

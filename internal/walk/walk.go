@@ -32,6 +32,7 @@ var (
 	ErrListed    = errors.New("a list of names needs one folder") // Tree.Names beside other sources
 	ErrKind      = errors.New("not a regular file")               // FIFO, socket, device; in a list also a folder
 	ErrName      = errors.New("name cannot be a key")             // not UTF-8, control characters, over maxName bytes
+	ErrForms     = errors.New("two names that look the same")     // of Tree.Forms, in one folder
 	ErrLoop      = errors.New("link leads back")                  // to a folder that it lies in
 	ErrExchanged = errors.New("another file than was found")      // since it was looked at
 )
@@ -59,6 +60,11 @@ type Tree struct {
 	// asked about. It is called on the goroutine that walks, also about names
 	// in earlier sources that a later one has too, and out of order then.
 	Keep func(path, name string, isDir bool) bool
+
+	// Forms returns other spellings of a file's or folder's last element that
+	// people take for the same. An entry whose folder has another one, by one of
+	// them and kept too, is a fault, and so is that. Nil knows none.
+	Forms func(base string) []string
 
 	// Skip are files and folders never to be sent, such as the program's own
 	// state. Those that do not exist when the walk begins are not known by it.

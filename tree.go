@@ -1,0 +1,181 @@
+package sealift
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sealift/sealift/internal/walk"
+	"github.com/sealift/sealift/receipt"
+)
+
+// A Tree is many files that go under one prefix: files, folders with all that
+// is in them, or the files of one folder that a list names. The zero values of
+// what may be left out leave it out.
+type Tree struct {
+	Bucket string
+	Prefix string // before every name; "in/" makes in/a.txt of a.txt
+
+	// Sources are files and folders. A file is called by its last element,
+	// what is in a folder by its path from there. None may be another, or lie
+	// inside it. A source that is a link is followed.
+	Sources []string
+
+	// Names are the only files wanted of the one folder that Sources then has:
+	// relative paths, slash-separated.
+	Names iter.Seq2[string, error]
+
+	// FollowSymlinks follows links that are met on the way, also out of the
+	// source, but never for Names. Else they are passed over.
+	FollowSymlinks bool
+
+	// Keep says whether an entry is wanted; a folder comes before what is in
+	// it, and is not entered unless it is. It is called from one goroutine.
+	Keep func(path, name string, isDir bool) bool
+
+	// Forms returns other spellings of a file's or folder's last element that
+	// people take for the same, as Unicode's normal forms. Where a folder has
+	// an entry by one of them too, neither is sent: both are ErrUnreadable.
+	Forms func(base string) []string
+
+	Skip []string // files and folders never to be sent
+
+	Options Options // of every object
+
+	// Preserve keeps each file's time of last write and its mode in the
+	// object's metadata "mtime" and "mode", as rclone reads them. Metadata of
+	// those names in Options comes first.
+	Preserve bool
+
+	// Prepare may change an object's options when its file has been opened, as
+	// to tell the content type. It is called from many goroutines.
+	Prepare func(f *os.File, o *Options)
+
+	// Known returns what the key is known to hold, where that is what the file
+	// of that size and time of last write would become: nothing is asked or
+	// sent then. It is called from one goroutine.
+	Known func(key string, size int64, modified time.Time) (receipt.Object, bool)
+
+	// Manifest is the key of an object that lists every object of the tree
+	// (docs/format/manifest.md). It is written last, never replaced, and only
+	// when each file was stored or is known to be.
+	Manifest string
+}
+
+// Check refuses with ErrInvalid what Start would.
+func (t Tree) Check() error {
+	for _, check := range []func() error{t.checkObjects, t.walk().Check} {
+		if err := check(); err != nil {
+			return invalid(err)
+		}
+	}
+	return nil
+}
+
+func invalid(err error) error {
+	if errors.Is(err, ErrInvalid) {
+		return err
+	}
+	return &meant{ErrInvalid, err}
+}
+
+func (t Tree) checkObjects() error {
+	example := t.object("x")
+	if t.Preserve {
+		preserve(&example.Options, time.Unix(-1<<33, 1), fs.ModeSetuid)
+	}
+	if err := example.Check(); err != nil {
+		return err
+	}
+	if t.Manifest == "" {
+		return nil
+	}
+	if err := t.manifestObject().Check(); err != nil {
+		return fmt.Errorf("manifest: %w", err)
+	}
+	return nil
+}
+
+func (t Tree) walk() walk.Tree {
+	return walk.Tree{Sources: t.Sources, Names: t.Names, Follow: t.FollowSymlinks, Keep: t.Keep, Skip: t.Skip, Forms: t.Forms}
+}
+
+// object is where and how the file of that name is stored.
+func (t Tree) object(name string) Object {
+	return Object{Bucket: t.Bucket, Key: t.Prefix + name, Options: t.Options}
+}
+
+// Metadata under which a file's time of last write and its mode are kept.
+const (
+	timeMetadata = "mtime"
+	modeMetadata = "mode"
+)
+
+// preserve puts a file's time of last write and its mode into the metadata, as
+// rclone's S3 backend writes the one (seconds since 1970, all decimals there
+// are) and its local backend the other (octal, with the type).
+//
+// Source: backend/s3/s3.go and backend/local/metadata_unix.go of rclone (read
+// 2026-11-25).
+func preserve(o *Options, modified time.Time, mode fs.FileMode) {
+	metadata := maps.Clone(o.Metadata)
+	if metadata == nil {
+		metadata = make(map[string]string, 3)
+	}
+	if _, given := metadata[timeMetadata]; !given {
+		metadata[timeMetadata] = seconds(modified)
+	}
+	if _, given := metadata[modeMetadata]; !given {
+		metadata[modeMetadata] = strconv.FormatUint(uint64(unixMode(mode)), 8)
+	}
+	o.Metadata = metadata
+}
+
+// unixMode is a regular file's mode as stat(2) gives it.
+func unixMode(mode fs.FileMode) uint32 {
+	unix := 0o100000 | uint32(mode.Perm())
+	for _, bit := range []struct {
+		of   fs.FileMode
+		unix uint32
+	}{{fs.ModeSetuid, 0o4000}, {fs.ModeSetgid, 0o2000}, {fs.ModeSticky, 0o1000}} {
+		if mode&bit.of != 0 {
+			unix |= bit.unix
+		}
+	}
+	return unix
+}
+
+// seconds writes a time as seconds since 1970 with the decimals it has.
+func seconds(at time.Time) string {
+	nanos := at.UnixNano()
+	sign := ""
+	if nanos < 0 {
+		sign, nanos = "-", -nanos
+	}
+	whole, rest := nanos/1e9, nanos%1e9
+	text := sign + strconv.FormatInt(whole, 10)
+	if rest == 0 {
+		return text
+	}
+	decimals := strconv.FormatInt(1e9+rest, 10)[1:]
+	return text + "." + strings.TrimRight(decimals, "0")
+}
+
+// isTime reports whether text is what seconds writes of that time, or another
+// spelling of it.
+func isTime(text string, at time.Time) bool {
+	whole, decimals, dotted := strings.Cut(text, ".")
+	if dotted {
+		text = whole
+		if decimals = strings.TrimRight(decimals, "0"); decimals != "" {
+			text += "." + decimals
+		}
+	}
+	return text == seconds(at)
+}
