@@ -73,6 +73,9 @@ func (u *Uploader) Start(ctx context.Context, t Tree) (*Run, error) {
 	if err := t.Check(); err != nil {
 		return nil, err
 	}
+	if err := u.check(t.object("x")); err != nil {
+		return nil, err
+	}
 	if err := u.begin(); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -39,6 +40,7 @@ type Want struct {
 	Bucket    string   // a name, no ARN
 	Keys      []string // exact keys, unescaped; none = Prefix is what is wanted
 	Prefix    string   // the narrowest one that the destination names, unescaped; "" = none
+	Beside    []string // exact keys that are wanted beside either, unescaped
 	Tagging   bool     // may set tags on what it writes
 	Retention bool     // may lock what it writes until a date
 	LegalHold bool     // may put a legal hold on what it writes
@@ -68,12 +70,9 @@ func Narrow(w Want) (Narrowed, error) {
 	if err := w.check(); err != nil {
 		return Narrowed{}, err
 	}
-	resources := make(Strings, len(w.Keys))
-	for i, key := range w.Keys {
-		resources[i] = w.arn(Escape(key))
-	}
+	resources := w.exact(slices.Concat(w.Keys, w.Beside))
 	kind := KindObjects
-	if len(w.Keys) == 1 {
+	if len(resources) == 1 {
 		kind = KindObject
 	}
 	if n := w.narrowed(kind, resources); len(n.Text) <= MaxSession {
@@ -92,11 +91,21 @@ func (w Want) Wider() (Narrowed, error) {
 	if w.Prefix == "" {
 		return Narrowed{}, fmt.Errorf("narrow session to %d keys of %s: %w", len(w.Keys), w.Bucket, ErrTooWide)
 	}
-	n := w.narrowed(KindPrefix, Strings{w.arn(Escape(w.Prefix) + "*")})
+	beside := slices.DeleteFunc(slices.Clone(w.Beside), func(key string) bool { return strings.HasPrefix(key, w.Prefix) })
+	n := w.narrowed(KindPrefix, append(Strings{w.arn(Escape(w.Prefix) + "*")}, w.exact(beside)...))
 	if len(n.Text) > MaxSession {
 		return Narrowed{}, fmt.Errorf("narrow session to a prefix of %d bytes: %w", len(w.Prefix), ErrTooWide)
 	}
 	return n, nil
+}
+
+// exact are the ARNs of keys.
+func (w Want) exact(keys []string) Strings {
+	arns := make(Strings, len(keys))
+	for i, key := range keys {
+		arns[i] = w.arn(Escape(key))
+	}
+	return arns
 }
 
 // narrowed puts the policy together.
@@ -145,7 +154,7 @@ func (w Want) check() error {
 	if strings.ContainsAny(w.KMSKey, "*?$") || strings.ContainsAny(w.Partition, "*?$:") {
 		return errors.New("narrow session: KMS key or partition holds a wildcard")
 	}
-	for _, key := range w.Keys {
+	for _, key := range slices.Concat(w.Keys, w.Beside) {
 		if key == "" || !utf8.ValidString(key) {
 			return fmt.Errorf("narrow session: %q is no object key", key)
 		}

@@ -67,7 +67,7 @@ func (c *Credentials) Run(ctx context.Context, s *Streams) error {
 	if c.Narrow == "auto" {
 		c.Narrow = "require" // what is not narrowed is not what was asked for
 	}
-	who, err := c.signIn(ctx, newTeller(s, c.Output, newRun(), nil, log), want)
+	who, err := c.signIn(ctx, newTeller(s, c.Output, newRun(), amount{}, log), want)
 	if err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ func (d *demonstration) upload(ctx context.Context, s *Streams) error {
 	if err := u.check(to.bucket, all); err != nil {
 		return err
 	}
-	r := &run{id: d.stage.run, upload: u, silent: true, teller: newTeller(s, d.output, d.stage.run, all, log)}
+	r := &run{id: d.stage.run, upload: u, silent: true, teller: newTeller(s, d.output, d.stage.run, all.amount(), log)}
 	r.json, r.quiet = d.stage.json, true // the stage tells
 	defer r.progress.Close()
 	d.stage.act("A session that can write one key")

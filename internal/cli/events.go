@@ -33,13 +33,9 @@ type teller struct {
 }
 
 // newTeller begins to tell. Close it before the command's last words.
-func newTeller(s *Streams, o Output, run string, all sendings, log *slog.Logger) *teller {
-	var bytes int64
-	for _, one := range all {
-		bytes += one.size
-	}
+func newTeller(s *Streams, o Output, run string, of amount, log *slog.Logger) *teller {
 	t := &teller{Streams: *s, under: s, run: run, log: log, quiet: o.Quiet, told: map[string]bool{}, trouble: map[string]trouble{}}
-	t.progress = o.progress(s, len(all), bytes)
+	t.progress = o.progress(s, of)
 	t.Streams.Err = t.progress
 	if o.JSON {
 		t.json = &jsonLines{out: s.Out}
@@ -57,9 +53,9 @@ func (t *teller) note(format string, args ...any) {
 // eventLine is an event of the library as JSON.
 type eventLine struct {
 	head
-	Transfer     string           `json:"transfer"`
+	Transfer     string           `json:"transfer,omitempty"`
 	Source       string           `json:"source,omitempty"`
-	Object       string           `json:"object"`
+	Object       string           `json:"object,omitempty"`
 	Size         *int64           `json:"size,omitempty"`
 	Parts        int              `json:"parts,omitempty"`
 	Sent         *int64           `json:"sent,omitempty"`
@@ -69,6 +65,7 @@ type eventLine struct {
 	Attempt      int              `json:"attempt,omitempty"`
 	Wait         float64          `json:"wait,omitempty"` // seconds
 	RequestID    string           `json:"request_id,omitempty"`
+	Reason       string           `json:"reason,omitempty"`
 	Error        string           `json:"error,omitempty"`
 	Hint         string           `json:"hint,omitempty"`
 	Exit         int              `json:"exit,omitempty"`
@@ -85,14 +82,35 @@ func lineOf(e sealift.Event) eventLine {
 		l.Size = &e.Size
 	case "started", "stored":
 		l.Size = &e.Size
+	case "skipped":
+		l.Size, l.Reason = &e.Size, e.Err.Error()
 	}
-	if e.Err != nil {
+	if e.Key == "" {
+		l.Object = ""
+	}
+	if e.Err != nil && e.Type != "skipped" {
 		l.Error = e.Err.Error()
 	}
 	if e.Type == "failed" {
 		l.Hint, l.Exit = hintFor(e.Err), exitCode(e.Err)
 	}
 	return l
+}
+
+// An amount is how much there is to send, as far as it is known before.
+type amount struct {
+	transfers int
+	bytes     int64
+	tree      bool // found on the way
+}
+
+// amount is how much all of them are.
+func (all sendings) amount() amount {
+	a := amount{transfers: len(all)}
+	for _, one := range all {
+		a.bytes += one.size
+	}
+	return a
 }
 
 // event hears of every step of every transfer, in order.
@@ -131,7 +149,7 @@ type trouble struct {
 func (t *teller) heed(e sealift.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.trouble[e.Key]
+	now, before := t.trouble[e.Key]
 	switch e.Type {
 	case "retried", "waiting":
 		if now.since.IsZero() {
@@ -142,7 +160,9 @@ func (t *teller) heed(e sealift.Event) {
 			now = trouble{acked: e.Acknowledged}
 		}
 	}
-	t.trouble[e.Key] = now
+	if before || now != (trouble{}) {
+		t.trouble[e.Key] = now
+	}
 }
 
 // troubled says of an error for how long S3 was tried, where nothing answered.
@@ -154,6 +174,18 @@ func (t *teller) troubled(key string, err error) error {
 		return fmt.Errorf("%w, tried for %v", err, took)
 	}
 	return err
+}
+
+// forget drops what is known of a transfer that has ended: in a tree there may
+// be millions.
+func (t *teller) forget(e sealift.Event) {
+	switch e.Type {
+	case "stored", "failed", "skipped":
+		t.mu.Lock()
+		delete(t.trouble, e.Key)
+		delete(t.told, e.Key)
+		t.mu.Unlock()
+	}
 }
 
 // failure prints the JSON line of a transfer that failed before the library

@@ -18,18 +18,20 @@ import (
 	"github.com/sealift/sealift/internal/plan"
 	"github.com/sealift/sealift/internal/profile"
 	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/walk"
 	"github.com/sealift/sealift/policy"
 	"github.com/sealift/sealift/session"
 )
 
-// Exit codes. Code 3 (incomplete, can be resumed), 6 and 7 belong to commands
-// that are still to come.
+// Exit codes. Codes 3 (incomplete, can be resumed) and 6 belong to commands that
+// are still to come.
 const (
 	codeDone        = 0
 	codeFailed      = 1
 	codeUsage       = 2
 	codeDenied      = 4
 	codeIntegrity   = 5
+	codeUnread      = 7
 	codeInterrupted = 130
 )
 
@@ -38,7 +40,7 @@ var (
 	errFolder       = errors.New("is a folder")
 	errNotRegular   = errors.New("is not a regular file")
 	errURL          = errors.New("not an S3 address")
-	errSlash        = errors.New("several sources need a destination that ends in /")
+	errSlash        = errors.New("a folder, or several sources, need a destination that ends in /")
 	errSameKey      = errors.New("two sources for one key")
 	errNoTerminal   = errors.New("no terminal to ask on")
 	errUnnarrowed   = errors.New("session would not be narrowed")
@@ -167,7 +169,18 @@ func remedies() []remedy {
 		{as(errURL), codeUsage, "write s3://BUCKET/KEY, or s3://BUCKET/PREFIX/ to keep the file's name"},
 		{as(errSlash), codeUsage, "end the destination in / to put them all under it"},
 		{as(errSameKey), codeUsage, "rename one, or upload them to different prefixes"},
-		{as(errFolder), codeUsage, "name the files in it; folders come with a later release"},
+		{as(sealift.ErrUnreadable), codeUnread, ""},
+		{as(walk.ErrOverlap), codeUsage, "name each folder once, and nothing that is in it"},
+		{as(walk.ErrClash), codeUsage, "rename one, or upload them to different prefixes"},
+		{as(walk.ErrSkipped), codeUsage, "it is Sealift's own: state folder (--state-dir), log (--log-file) or receipts (--receipt)"},
+		{as(walk.ErrOutside), codeUsage, "names in --files-from are relative to the folder that is uploaded, and stay in it"},
+		{as(walk.ErrListed), codeUsage, "--files-from goes with one folder; without one it is the current folder"},
+		{as(walk.ErrLongLine), codeUsage, "--files-from takes one path a line, or paths that end in NUL"},
+		{as(walk.ErrMixed), codeUsage, "--files-from takes one path a line, or paths that end in NUL, but not both"},
+		{as(walk.ErrUTF16), codeUsage, "write the list of --files-from as UTF-8"},
+		{as(walk.ErrName), codeUsage, "rename it: S3 keys are UTF-8, without control characters, of at most 1,024 bytes"},
+		{as(walk.ErrKind), codeUsage, "copy what it holds into a file, and upload that"},
+		{as(errFolder), codeUsage, "name the files in it"},
 		{as(errNotRegular), codeUsage, "copy what it holds into a file, and upload that"},
 		{as(s3wire.ErrPlainHTTP), codeUsage, "use https, or --allow-plain-http where the network is your own"},
 		{as(s3wire.ErrEndpoint), codeUsage, endpointHint},
@@ -231,12 +244,12 @@ func remedies() []remedy {
 		{as(sealift.ErrIntegrity), codeIntegrity, "upload it again; if it happens twice, suspect memory, disk or a proxy on the way"},
 
 		{as(s3wire.ErrOutlives), codeUsage, "give a shorter --expires, or a longer --session-duration"},
-		{as(sealift.ErrInvalid), codeUsage, "sealift upload --help says what each flag takes"},
 		{asType[tls.RecordHeaderError], codeFailed, "what answers there speaks no TLS: if it is your own server, write http:// in --endpoint-url or endpoint_url"},
 		{unverified, codeFailed, "give the authority that signed the server's certificate with --ca-bundle, if you trust it"},
 		{unreached, codeFailed, "nothing answered: check the network, a proxy on the way (HTTPS_PROXY), and --endpoint-url or endpoint_url in the profile where one is set"},
 		{as(fs.ErrNotExist), codeUsage, "check the path"},
 		{as(fs.ErrPermission), codeUsage, "check who may read it"},
+		{as(sealift.ErrInvalid), codeUsage, "sealift upload --help says what each flag takes"},
 	}
 }
 
@@ -301,7 +314,7 @@ and the keys of [uploader-base] in ~/.aws/credentials; then give --profile uploa
 // interruption, then what cannot be trusted, then denial, then the rest.
 func worst(errs []error) error {
 	var found error
-	rank := map[int]int{codeInterrupted: 5, codeIntegrity: 4, codeDenied: 3, codeFailed: 2, codeUsage: 1}
+	rank := map[int]int{codeInterrupted: 5, codeIntegrity: 4, codeDenied: 3, codeFailed: 2, codeUnread: 1, codeUsage: 1}
 	for _, err := range errs {
 		if err != nil && (found == nil || rank[exitCode(err)] > rank[exitCode(found)]) {
 			found = err

@@ -290,6 +290,10 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 		usage.hint = "--" + name + " comes with a later release: " + what
 		return usage
 	}
+	if name == "recursive" {
+		usage.hint = "leave it out: a folder is sent with all that is in it"
+		return usage
+	}
 	if name == "json" && cmd.Flags().Lookup("format") != nil {
 		usage.hint = "give --format json; " + usage.hint
 		return usage
@@ -308,10 +312,7 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 
 // comingFlags are flags that are not there yet, and what to do until then.
 func comingFlags() map[string]string {
-	const files = "name the files themselves"
 	return map[string]string{
-		"recursive": files, "include": files, "exclude": files, "files-from": files, "ignore-file": files, "follow-symlinks": files,
-		"dryrun": "nothing is checked without being sent yet", "dry-run": "nothing is checked without being sent yet",
 		"on-interrupt": "until then an interruption aborts the upload",
 		"no-journal":   "nothing can be resumed yet", "require-journal": "nothing can be resumed yet",
 		"checksum-algorithm": "until then it is always CRC64NVME",

@@ -90,10 +90,10 @@ func (l *logFile) Close() error {
 }
 
 // progress begins to show transfers on standard error.
-func (o Output) progress(s *Streams, transfers int, bytes int64) ui.Progress {
+func (o Output) progress(s *Streams, of amount) ui.Progress {
 	live, colour, ascii := ui.Surroundings(s.Env)
 	options := ui.Options{Out: s.Err, Hidden: o.JSON || o.Quiet || o.NoProgress,
-		Transfers: transfers, Bytes: bytes, Colour: colour, ASCII: ascii}
+		Transfers: of.transfers, Bytes: of.bytes, Tree: of.tree, Colour: colour, ASCII: ascii}
 	mixed := o.LogFile == "" && o.LogLevel != "off" // a log's lines would tear the bars
 	if f, ok := terminal(s.Err); ok && live && !mixed {
 		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
@@ -171,12 +171,18 @@ type summary struct {
 	head
 	OK       bool     `json:"ok"`
 	Exit     int      `json:"exit"`
-	Stored   int      `json:"stored"`
-	Failed   int      `json:"failed"`
+	Stored   int64    `json:"stored"`
+	Skipped  int64    `json:"skipped"`
+	Passed   int64    `json:"passed_over"`
+	Failed   int64    `json:"failed"`
+	Unread   int64    `json:"unreadable"`
 	Bytes    int64    `json:"bytes"` // of what was stored
 	Receipts []string `json:"receipts"`
-	Error    string   `json:"error,omitempty"`
-	Hint     string   `json:"hint,omitempty"`
+	Manifest string   `json:"manifest,omitempty"`
+
+	Plan  *rehearsal `json:"plan,omitempty"` // of --dry-run
+	Error string     `json:"error,omitempty"`
+	Hint  string     `json:"hint,omitempty"`
 }
 
 // conclude makes the summary of a run that ended with err.

@@ -111,7 +111,7 @@ func (p *Presign) Run(ctx context.Context, s *Streams, at string) error {
 	defer closeLog() // appended to, line by line
 	output := p.Output
 	output.NoProgress, output.JSON = true, false // the one object is printed below
-	tell := newTeller(s, output, newRun(), nil, log)
+	tell := newTeller(s, output, newRun(), amount{}, log)
 	who, err := p.mint(ctx, tell, to)
 	if err != nil {
 		return err

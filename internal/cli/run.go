@@ -23,9 +23,8 @@ type run struct {
 	silent bool // the caller shows the receipts
 
 	results sync.Mutex // one result at a time; guards what follows
-	stored  int
-	failed  int
-	bytes   int64
+	sum     sealift.Summary
+	planned *rehearsal // with --dry-run
 	kept    []string
 
 	receipts []*receipt.Receipt
@@ -45,6 +44,9 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	if err != nil {
 		return err
 	}
+	if u.tree(args[:last]) {
+		return r.grow(ctx, s, args[:last], to)
+	}
 	all, err := gather(args[:last], to)
 	if err != nil {
 		return err
@@ -59,12 +61,17 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	r.teller = newTeller(s, u.Output, r.id, all, log)
+	r.teller = newTeller(s, u.Output, r.id, all.amount(), log)
 	r.advise = u.advise
 	if s.oneScreen() {
 		r.Out = r.progress // results too go above what moves
 	}
-	err = r.begin(ctx, s, to, all)
+	if u.DryRun {
+		r.progress.Close()
+		err = r.rehearse(to.bucket, all)
+	} else {
+		err = r.begin(ctx, s, to, all)
+	}
 	if lost := closeLog(); lost != nil {
 		s.Say("warning: the log in %s is not whole: %v", u.LogFile, lost)
 	}
@@ -87,11 +94,7 @@ func (r *run) begin(ctx context.Context, s *Streams, to destination, all sending
 // transfer sends everything as whoever signed in. What went wrong with single
 // sources is told when nothing moves any more.
 func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destination, all sendings) error {
-	up, err := sealift.New(sealift.Config{
-		Credentials: who.session, Reader: who.reader, Region: who.region, Endpoint: who.endpoint,
-		AllowPlainHTTP: r.upload.AllowPlainHTTP, RootCAs: who.roots, Proxy: http.ProxyFromEnvironment, Budget: r.upload.budget(),
-		KeepTrying: r.upload.keepTrying(), Run: r.id, Logger: r.log, OnEvent: r.event,
-	})
+	up, err := sealift.New(r.config(who, r.event))
 	if err != nil {
 		return err
 	}
@@ -106,6 +109,15 @@ func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destin
 	err = up.Close()
 	r.progress.Close()
 	return r.conclude(ctx, s, to.bucket, all, append(errs, err))
+}
+
+// config is that of the library's Uploader.
+func (r *run) config(who *signedIn, heard func(sealift.Event)) sealift.Config {
+	return sealift.Config{
+		Credentials: who.session, Reader: who.reader, Region: who.region, Endpoint: who.endpoint,
+		AllowPlainHTTP: r.upload.AllowPlainHTTP, RootCAs: who.roots, Proxy: http.ProxyFromEnvironment, Budget: r.upload.budget(),
+		KeepTrying: r.upload.keepTrying(), Run: r.id, Logger: r.log, OnEvent: heard,
+	}
 }
 
 // sendAll sends every source, a few at once, and returns one error or nil for
@@ -134,11 +146,11 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 	r.results.Lock()
 	defer r.results.Unlock()
 	if err != nil {
-		r.failed++
+		r.sum.Failed++
 		return err
 	}
-	r.stored++
-	r.bytes += got.Object.Size
+	r.sum.Stored++
+	r.sum.Bytes += got.Object.Size
 	r.receipts = append(r.receipts, got)
 	return r.result(got)
 }
@@ -253,7 +265,7 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 		if open {
 			aborted += ", but for what is said above"
 		}
-		s.Say("interrupted: %d of %d stored; %s", r.stored, len(all), aborted)
+		s.Say("interrupted: %d of %d stored; %s", r.sum.Stored, len(all), aborted)
 		if unproven != nil {
 			return &saidError{unproven}
 		}
@@ -268,7 +280,10 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 // summary is the last line of --json.
 func (r *run) summary(err error) summary {
 	s := conclude(r.id, err)
-	s.Stored, s.Failed, s.Bytes = r.stored, r.failed, r.bytes
-	s.Receipts = append(s.Receipts, r.kept...)
+	s.Stored, s.Skipped, s.Passed, s.Failed, s.Unread, s.Bytes = r.sum.Stored, r.sum.Skipped, r.sum.PassedOver, r.sum.Failed, r.sum.Unreadable, r.sum.Bytes
+	s.Receipts, s.Plan = append(s.Receipts, r.kept...), r.planned
+	if r.sum.Manifest != nil {
+		s.Manifest = address(r.sum.Manifest.Object.Bucket, r.sum.Manifest.Object.Key)
+	}
 	return s
 }

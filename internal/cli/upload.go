@@ -21,6 +21,7 @@ import (
 type Upload struct {
 	Identity
 	Storage
+	Selection
 	Output
 	Concurrency number
 	Bandwidth   bandwidth
@@ -36,7 +37,7 @@ func (u *Upload) command(s *Streams) *cobra.Command {
 		Short:       "Upload files with a session narrowed to their keys",
 		Long:        uploadHelp,
 		Example:     uploadExamples,
-		Args:        uploadArgs,
+		Args:        u.args,
 		Annotations: map[string]string{inLines: "true"},
 		RunE:        func(cmd *cobra.Command, args []string) error { return u.Run(cmd.Context(), s, args) },
 	}
@@ -46,6 +47,7 @@ func (u *Upload) command(s *Streams) *cobra.Command {
 }
 
 func (u *Upload) bind(f *pflag.FlagSet) {
+	group(f, "Folders", u.Selection.bind)
 	group(f, "Object", u.Storage.bind)
 	group(f, "Sending", u.bindSending)
 	u.Identity.bind(f)
@@ -66,9 +68,12 @@ func (u *Upload) bindOutput(f *pflag.FlagSet) {
 	u.Output.bind(f)
 }
 
-func uploadArgs(_ *cobra.Command, args []string) error {
+func (u *Upload) args(_ *cobra.Command, args []string) error {
+	if len(args) == 1 && u.FilesFrom != "" {
+		return nil // of the current folder
+	}
 	if len(args) < 2 {
-		return &usageError{"name a source and a destination", "sealift upload FILE s3://BUCKET/KEY"}
+		return &usageError{"name a source and a destination", "sealift upload FILE|FOLDER s3://BUCKET/KEY"}
 	}
 	return nil
 }

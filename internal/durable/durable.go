@@ -31,6 +31,26 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 	return nil
 }
 
+// Create makes a new file to be written bit by bit, and syncs its folder. An
+// empty file that is there already is taken; any other is fs.ErrExist.
+func Create(path string, perm fs.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, perm)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() > 0 {
+		err = fmt.Errorf("create %s: %w", path, fs.ErrExist)
+	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(path))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // writeTemp leaves data, synced, under a new name in folder.
 func writeTemp(folder string, data []byte, perm fs.FileMode) (string, error) {
 	f, err := os.CreateTemp(folder, ".sealift-*")

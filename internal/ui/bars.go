@@ -26,6 +26,7 @@ type bars struct {
 
 	mu     sync.Mutex
 	by     map[string]*one // by transfer
+	census *census         // of a tree; nil = no tree
 	closed bool
 }
 
@@ -39,7 +40,10 @@ func newBars(o Options) *bars {
 	b := &bars{pen: pen{colour: o.Colour, ascii: o.ASCII, align: o.Transfers > 1}, out: o.Out, by: map[string]*one{},
 		mpb: mpb.New(mpb.WithOutput(o.Terminal), mpb.WithAutoRefresh(), mpb.WithRefreshRate(100*time.Millisecond))}
 	b.expires.Store(new(time.Time))
-	if o.Transfers > 1 {
+	if o.Tree {
+		b.census, b.pen.align = new(census), true
+	}
+	if o.Transfers > 1 || o.Tree {
 		b.total = b.add("total", o.Bytes, mpb.BarPriority(1<<30))
 	}
 	return b
@@ -78,6 +82,10 @@ func (b *bars) Event(e sealift.Event) {
 	if b.closed {
 		return
 	}
+	if b.census != nil {
+		b.grow(e)
+		return
+	}
 	o := b.by[e.Transfer]
 	if o == nil && e.Type == "started" {
 		var options []mpb.BarOption
@@ -101,6 +109,56 @@ func (b *bars) Event(e sealift.Event) {
 		o.finish(e.Type)
 	}
 	b.sum(e.Time)
+}
+
+// fewBars is how many files of a tree have a bar at the same time.
+const fewBars = 6
+
+// grow moves the bars of a tree: that of all, and of those files that take
+// long enough to be told of on their way.
+func (b *bars) grow(e sealift.Event) {
+	if b.census.event(e) {
+		sent, acked := b.census.moved()
+		_, bytes, _ := b.census.of()
+		b.total.resize(bytes)
+		b.total.update(e.Time, sent, acked)
+	}
+	o := b.by[e.Transfer]
+	switch e.Type {
+	case "progress":
+		if o == nil && len(b.by) < fewBars && e.Err == nil {
+			o = b.add(redact.Escape(e.Source), e.Size, mpb.BarRemoveOnComplete())
+			b.by[e.Transfer] = o
+		}
+		if o != nil {
+			o.update(e.Time, e.Sent, e.Acknowledged)
+		}
+	case "waiting":
+		if o != nil {
+			o.wait()
+		}
+	case "stored", "failed", "skipped":
+		if o != nil {
+			o.finish(e.Type)
+			delete(b.by, e.Transfer)
+		}
+	}
+}
+
+// Of says how to ask for what has been found of a tree so far.
+func (b *bars) Of(found func() (files, bytes int64, all bool)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.census != nil {
+		b.census.found = found
+	}
+}
+
+// resize says that there is more to send than was known.
+func (s *state) resize(size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.size = size
 }
 
 // wait marks that nothing moves because S3 does not answer.
@@ -153,7 +211,7 @@ func (b *bars) Close() {
 	b.closed = true
 	all := b.by
 	b.mu.Unlock()
-	stored := len(all) > 0
+	stored := len(all) > 0 || b.census != nil
 	for _, o := range all {
 		o.mu.Lock()
 		ended := o.ended

@@ -83,6 +83,9 @@ func (l *lines) Session(expires time.Time) {
 	l.expires = expires
 }
 
+// Of is for trees.
+func (l *lines) Of(func() (files, bytes int64, all bool)) {}
+
 // Write passes talk on, between lines.
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()

@@ -24,8 +24,9 @@ import (
 type Progress interface {
 	io.Writer
 	Event(sealift.Event)
-	Session(expires time.Time) // the session in use ends then; zero = not known
-	Close()                    // what is shown stays; talk may still be written
+	Session(expires time.Time)                      // the session in use ends then; zero = not known
+	Of(found func() (files, bytes int64, all bool)) // of a tree: what has been found so far
+	Close()                                         // what is shown stays; talk may still be written
 }
 
 // Options say where and how to show.
@@ -35,6 +36,7 @@ type Options struct {
 	Hidden    bool     // show nothing, pass talk on
 	Transfers int      // how many there will be; a total is shown from two on
 	Bytes     int64    // of all of them
+	Tree      bool     // both are found out on the way: Of will say
 	Colour    bool
 	ASCII     bool          // draw with nothing else
 	Every     time.Duration // between plain lines; 0 = 5 s
@@ -47,6 +49,8 @@ func New(o Options) Progress {
 		return quiet{o.Out}
 	case o.Terminal != nil:
 		return newBars(o)
+	case o.Tree:
+		return newTreeLines(o)
 	default:
 		return newLines(o)
 	}
@@ -76,6 +80,8 @@ type quiet struct{ io.Writer }
 func (quiet) Event(sealift.Event) {}
 func (quiet) Session(time.Time)   {}
 func (quiet) Close()              {}
+
+func (quiet) Of(func() (files, bytes int64, all bool)) {}
 
 // state is what is known of one transfer, or of all together. It is safe for
 // concurrent use: bars draw on a clock of their own.
