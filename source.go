@@ -29,12 +29,14 @@ func File(f *os.File) Source { return Source{source.File(f)} }
 // spool "" no file is written, parts have at most 32 MiB, and a stream 290 GiB.
 //
 // Since it is read once, a stream is not sent again from its start when S3 asks
-// for that: the upload fails. Its Event.Size is -1 before its end, its receipt's
-// path the name of an *os.File, else "-".
+// for that: the upload fails. Its Event.Size is -1 before its end. Its receipt's
+// path is what r.Name() says, where r has such a method and is not os.Stdin, else
+// "-".
 //
-// When Upload returns early, a call of r.Read that has not returned is left
-// behind, with the goroutine that makes it, until it does; that of an *os.File
-// which knows deadlines is ended. The caller closes r after Upload has returned.
+// When Upload returns early, a call of r.Read that has not returned is ended by
+// r.SetReadDeadline, where there is such a method and it works; elsewhere it is
+// left behind, with the goroutine that makes it, until it returns. The caller
+// closes r after Upload has returned.
 func Stream(r io.Reader, spool string) Source { return Source{source.Stream(r, spool)} }
 
 // ReaderAt is a source of the first size bytes of r, which must be safe for

@@ -5,7 +5,10 @@ package bench
 import (
 	"bufio"
 	"crypto/rand"
+	"encoding/pem"
 	"io"
+	rand2 "math/rand/v2"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealift/sealift/bench/null"
 	"github.com/sealift/sealift/internal/sandboxtest"
 )
 
@@ -47,6 +51,51 @@ func TestUploadStaysSmall(t *testing.T) {
 		(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), float64(resident)/(1<<20))
 	if resident > maxResident {
 		t.Errorf("peak RSS is %d bytes, at most %d", resident, maxResident)
+	}
+}
+
+// maxStreaming is the same for a stream of whatever length.
+const maxStreaming = 256 << 20
+
+// TestStreamStaysSmall pipes SEALIFT_BENCH_STREAM_MIB, with parts of
+// SEALIFT_BENCH_STREAM_PART if that is set, through standard input to a server
+// that keeps nothing, and holds the client's peak resident memory against
+// maxStreaming. Parts over 16 MiB go through the spool folder: a part size says
+// at once what comes to a stream after 8 GiB.
+func TestStreamStaysSmall(t *testing.T) {
+	mib, parts := int64(1024), []string{"auto", "64MiB", "600MiB"}
+	if s := os.Getenv("SEALIFT_BENCH_STREAM_MIB"); s != "" {
+		var err error
+		if mib, err = strconv.ParseInt(s, 10, 32); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := os.Getenv("SEALIFT_BENCH_STREAM_PART"); s != "" {
+		parts = []string{s}
+	}
+	dir := t.TempDir()
+	program := build(t, dir)
+	server := httptest.NewTLSServer(new(null.Server))
+	defer server.Close()
+	roots := filepath.Join(dir, "roots.pem")
+	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range parts {
+		cmd := exec.CommandContext(t.Context(), program, "upload", "--quiet", "--state-dir", filepath.Join(dir, "state"), "--part-size", part,
+			"--endpoint-url", server.URL, "--ca-bundle", roots, "--region", "us-east-1", "--allow-long-lived-keys", "--narrow", "off", "-", "s3://bucket/"+part)
+		cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+		cmd.Stdin = io.LimitReader(rand2.NewChaCha8([32]byte{}), mib<<20)
+		begun := time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("upload: %v\n%s", err, out)
+		}
+		resident := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+		t.Logf("%d MiB through a pipe and over TLS, parts of %s, with SHA-256: %.1f s wall, %.1f s CPU, peak RSS %.1f MiB", mib, part, time.Since(begun).Seconds(),
+			(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), float64(resident)/(1<<20))
+		if resident > maxStreaming {
+			t.Errorf("parts of %s: peak RSS is %d bytes, at most %d", part, resident, maxStreaming)
+		}
 	}
 }
 

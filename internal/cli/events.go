@@ -85,6 +85,9 @@ func lineOf(e sealift.Event) eventLine {
 	case "skipped":
 		l.Size, l.Reason = &e.Size, e.Err.Error()
 	}
+	if e.Size < 0 { // of a stream on its way
+		l.Size = nil
+	}
 	if e.Key == "" {
 		l.Object = ""
 	}
@@ -194,10 +197,15 @@ func (t *teller) failure(s sending, object sealift.Object, err error) {
 	t.mu.Lock()
 	told := t.told[s.key]
 	t.mu.Unlock()
-	if !told && t.json != nil {
-		t.json.print(eventLine{head: heading("failed", t.run), Source: s.path, Object: address(object.Bucket, object.Key),
-			Size: &s.size, Error: err.Error(), Hint: hintFor(err), Exit: exitCode(err)})
+	if told || t.json == nil {
+		return
 	}
+	line := eventLine{head: heading("failed", t.run), Source: s.path, Object: address(object.Bucket, object.Key),
+		Size: &s.size, Error: err.Error(), Hint: hintFor(err), Exit: exitCode(err)}
+	if s.stream {
+		line.Size = nil
+	}
+	t.json.print(line)
 }
 
 // sessionLine is a session received, as JSON. It holds no secret.

@@ -24,7 +24,14 @@ these keys for an hour, and read nothing.
 
 One source and a destination that does not end in / is an exact key; several
 sources need one that ends in /, or a bucket, and keep their names. Only regular
-files are uploaded.
+files and streams are uploaded.
+
+A stream is - (standard input) or a FIFO. It goes alone, to an exact key, and is
+read once: parts grow as it goes, up to 32 TiB, and lie in memory (64 MiB), after
+8 GiB in --spool-dir, until S3 has them. Sealift cannot see whether what wrote into
+the pipe was done or died: its end is the end of the object, even with set -o
+pipefail, which tells only the shell. Where that matters, look at the writer's exit
+status before the object is used.
 
 Replacing an object is refused unless --if-exists overwrite. Without a reader
 (--reader-profile) S3 can say so only at the end of the upload.
@@ -39,6 +46,10 @@ const uploadExamples = `  # The profile names the role; the key is in/big.iso
   sealift upload report.pdf s3://my-bucket/2026/q3.pdf \
       --role-arn arn:aws:iam::123456789012:role/s3-uploader-role \
       --tagging 'team=finance&year=2026' --sse-kms-key-id arn:aws:kms:eu-west-1:123456789012:key/…
+
+  # What a command prints, however much
+  set -o pipefail
+  pg_dump mydb | zstd | sealift upload - s3://my-bucket/db/mydb.zst
 
   # In a script: JSON lines, the receipt in a file
   sealift upload --json --receipt big.receipt.json big.iso s3://my-bucket/in/big.iso`

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := u.check(to.bucket, all); err != nil {
+	if err := cmp.Or(u.flowing(s, all), u.check(to.bucket, all)); err != nil {
 		return err
 	}
 	if r.shelf, err = newShelf(u.Receipt, u.state(s), r.id, len(all) > 1); err != nil {
@@ -141,7 +142,11 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	got, err := r.upload.one(ctx, up, bucket, one)
+	upload := r.upload.one
+	if one.stream {
+		upload = r.pour
+	}
+	got, err := upload(ctx, up, bucket, one)
 	err = r.troubled(one.key, r.upload.advise(err))
 	r.results.Lock()
 	defer r.results.Unlock()

@@ -15,7 +15,9 @@ import (
 type sending struct {
 	path string // as the user gave it
 	key  string
-	size int64 // bytes, when it was looked at
+	size int64 // bytes, when it was looked at; 0 of a stream
+
+	stream bool
 }
 
 // A sendings is what one run sends.
@@ -33,8 +35,8 @@ func gather(paths []string, to destination) (sendings, error) {
 		if path == "" {
 			return nil, &usageError{"a source has no name", "is a variable empty, or a space too much in the command line?"}
 		}
-		if path == "-" {
-			return nil, &usageError{"standard input cannot be uploaded yet", "write it to a file first; one that is called - is ./-"}
+		if flows(path) {
+			return gatherStream(paths, path, to)
 		}
 		f, size, err := open(path)
 		if err != nil {
@@ -46,7 +48,7 @@ func gather(paths []string, to destination) (sendings, error) {
 			return nil, fmt.Errorf("%w: %s and %s are both %s", errSameKey, first, path, address(to.bucket, key))
 		}
 		taken[key] = path
-		all = append(all, sending{path, key, size})
+		all = append(all, sending{path: path, key: key, size: size})
 	}
 	return all, nil
 }

@@ -28,6 +28,7 @@ type Upload struct {
 	KeepTrying  time.Duration
 	Receipt     string
 	StateDir    string
+	SpoolDir    string
 }
 
 func (u *Upload) command(s *Streams) *cobra.Command {
@@ -60,6 +61,7 @@ func (u *Upload) bindSending(f *pflag.FlagSet) {
 	f.Var(&u.Bandwidth, "bwlimit", "most bytes sent a second, over all sources, as 50MiB (default off)")
 	u.KeepTrying = 10 * time.Minute
 	f.Var(span{&u.KeepTrying, 0, 0, "a time, as 10m or 600"}, "keep-trying", "how long to survive S3 being out of reach or busy, as 10m or in seconds (default 10m)")
+	f.StringVar(&u.SpoolDir, "spool-dir", "", "`FOLDER` for what does not fit in memory of a stream that is over 8 GiB: 1 GiB, or two parts (default in the state folder)")
 }
 
 func (u *Upload) bindOutput(f *pflag.FlagSet) {

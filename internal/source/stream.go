@@ -14,8 +14,8 @@ import (
 // empty. Spool is the folder for what does not fit in memory, "" for none.
 func Stream(r io.Reader, spool string) *Source {
 	s := &Source{flow: r, spool: spool, name: "-"}
-	if f, ok := r.(*os.File); ok && f != os.Stdin {
-		s.name = f.Name()
+	if named, ok := r.(interface{ Name() string }); ok && r != os.Stdin {
+		s.name = named.Name()
 	}
 	return s
 }
@@ -29,9 +29,9 @@ func (s *Source) SpoolFolder() string { return s.spool }
 // An Intake reads a stream on a goroutine of its own, so that who waits for
 // its bytes can leave. It is not safe for concurrent use.
 //
-// A read that never returns cannot be stopped, unless the stream is a file
-// that knows deadlines, as pipes of Unix do: the goroutine then stays until the
-// read returns, and keeps the buffer that it reads into.
+// A read that never returns cannot be stopped, unless the stream knows read
+// deadlines, as the pipes that package os makes do: the goroutine then stays
+// until the read returns, and keeps the buffer that it reads into.
 type Intake struct {
 	r     io.Reader
 	asked chan []byte
@@ -110,11 +110,11 @@ const breakTime = time.Second
 
 // breakOff ends the read that is under way, where that can be done.
 func (in *Intake) breakOff() {
-	f, ok := in.r.(*os.File)
-	if !ok || f.SetReadDeadline(time.Now()) != nil {
+	r, ok := in.r.(interface{ SetReadDeadline(time.Time) error })
+	if !ok || r.SetReadDeadline(time.Now()) != nil {
 		return
 	}
-	defer f.SetReadDeadline(time.Time{})
+	defer r.SetReadDeadline(time.Time{})
 	select {
 	case <-in.given:
 	case <-time.After(breakTime):

@@ -98,6 +98,7 @@ func (b *bars) Event(e sealift.Event) {
 	if o == nil {
 		return
 	}
+	o.learn(e)
 	switch e.Type {
 	case "started":
 		return // a total that counted from here would take filled buffers for speed

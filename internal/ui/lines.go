@@ -50,6 +50,7 @@ func (l *lines) Event(e sealift.Event) {
 		if t == nil {
 			return
 		}
+		t.learn(e)
 		t.update(e.Time, e.Sent, e.Acknowledged)
 		if e.Time.Sub(t.at) >= l.every {
 			t.at = e.Time
@@ -63,7 +64,11 @@ func (l *lines) Event(e sealift.Event) {
 // sentence is a view in words.
 func sentence(v view) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d %%, %s of %s", v.name, v.percent(), humanize.IBytes(uint64(v.acked)), humanize.IBytes(uint64(v.size)))
+	if v.size < 0 {
+		fmt.Fprintf(&b, "%s: %s", v.name, humanize.IBytes(uint64(v.acked)))
+	} else {
+		fmt.Fprintf(&b, "%s: %d %%, %s of %s", v.name, v.percent(), humanize.IBytes(uint64(v.acked)), humanize.IBytes(uint64(v.size)))
+	}
 	if v.speed >= 1 {
 		fmt.Fprintf(&b, ", %s/s", humanize.IBytes(uint64(v.speed)))
 	}

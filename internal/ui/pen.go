@@ -25,7 +25,8 @@ const (
 
 // draw is the line of a transfer in at most width cells: name, percent, bar,
 // speed, time left, time left of the session. What does not fit is left out,
-// from the right.
+// from the right. Where the size is not known, the bytes that S3 has confirmed
+// stand instead of percent, and there is no bar.
 func (p pen) draw(v view, width int) string {
 	cells := min(nameWidth, max(4, width/3))
 	name := p.fit(v.name, cells)
@@ -33,6 +34,9 @@ func (p pen) draw(v view, width int) string {
 		name = runewidth.FillRight(name, cells)
 	}
 	line := fmt.Sprintf("%s %3d%%", name, v.percent())
+	if v.size < 0 {
+		line = fmt.Sprintf("%s %9s", name, humanize.IBytes(uint64(v.acked)))
+	}
 	rest := width - runewidth.StringWidth(line)
 	var tail string
 	for _, piece := range p.tail(v) {
@@ -42,7 +46,10 @@ func (p pen) draw(v view, width int) string {
 		tail += "  " + piece
 	}
 	cells = min(barMax, rest-runewidth.StringWidth(tail)-3)
-	if cells < barMin {
+	switch {
+	case v.size < 0:
+		return line + tail
+	case cells < barMin:
 		return line
 	}
 	return line + " " + p.bar(v, cells) + tail
@@ -66,7 +73,9 @@ func (p pen) tail(v view) []string {
 	if v.left >= 0 && v.left < 100*time.Hour {
 		left = clock(v.left)
 	}
-	pieces = append(pieces, fmt.Sprintf("%7s left", left))
+	if v.size >= 0 {
+		pieces = append(pieces, fmt.Sprintf("%7s left", left))
+	}
 	if v.session >= 0 {
 		pieces = append(pieces, "session "+clock(v.session))
 	}

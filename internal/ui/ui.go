@@ -99,7 +99,7 @@ type state struct {
 // view is a state at one moment.
 type view struct {
 	name        string
-	size        int64
+	size        int64 // negative = not known: a stream that has not ended
 	sent, acked int64
 	speed       float64       // bytes a second; 0 = not known
 	left        time.Duration // until the end; negative = not known
@@ -116,6 +116,15 @@ func (s *state) update(now time.Time, sent, acked int64) {
 	s.waiting = false
 }
 
+// learn takes in how large the source is, where an event tells.
+func (s *state) learn(e sealift.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.size < 0 && (e.Type == "progress" || e.Type == "stored") {
+		s.size = e.Size
+	}
+}
+
 func (s *state) end(how string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +139,7 @@ func (s *state) view(now, expires time.Time) view {
 	defer s.mu.Unlock()
 	v := view{name: s.name, size: s.size, sent: s.sent, acked: s.acked, ended: s.ended, waiting: s.waiting, left: -1, session: -1}
 	v.speed = s.speed.rate(now)
-	if v.speed >= 1 {
+	if v.speed >= 1 && v.size >= 0 {
 		v.left = time.Duration(float64(v.size-v.sent) / v.speed * float64(time.Second))
 	}
 	if !expires.IsZero() {
@@ -144,7 +153,7 @@ func (v view) percent() int {
 	if v.ended == "stored" {
 		return 100
 	}
-	if v.size == 0 {
+	if v.size <= 0 {
 		return 0
 	}
 	return min(99, int(float64(v.acked)/float64(v.size)*100))

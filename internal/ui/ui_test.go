@@ -254,3 +254,44 @@ func TestTheTotalIsAsFastAsItsParts(t *testing.T) {
 		t.Errorf("the total moves %.0f bytes a second, its only transfer %.0f", total, one)
 	}
 }
+
+// Nobody knows how much of a stream is left, so nothing is said of it.
+func TestStreamsHaveNoPercentBeforeTheirEnd(t *testing.T) {
+	v := view{name: "-", size: -1, acked: 25 << 20, sent: 50 << 20, left: -1, session: 59 * time.Minute, speed: 1 << 20}
+	if got, want := (pen{}).draw(v, 80), "-    25 MiB    1.0 MiB/s  session 59:00"; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if got, want := sentence(v), "-: 25 MiB, 1.0 MiB/s, session 59:00"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for width := range 140 {
+		if got := runewidth.StringWidth(strip(pen{colour: true}.draw(v, width))); got > max(width, 14) {
+			t.Errorf("width %d: %d cells", width, got)
+		}
+	}
+}
+
+func TestStreamsAreWholeWhenTheyAreStored(t *testing.T) {
+	var out bytes.Buffer
+	l := newLines(Options{Out: &out, Every: time.Second})
+	at := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	for i, e := range []sealift.Event{
+		{Type: "started", Size: -1},
+		{Type: "progress", Size: -1, Sent: 2 << 20, Acknowledged: 1 << 20},
+		{Type: "progress", Size: 4 << 20, Sent: 4 << 20, Acknowledged: 3 << 20},
+		{Type: "stored", Size: 4 << 20},
+	} {
+		e.Time, e.Transfer, e.Source = at.Add(time.Duration(i)*2*time.Second), "t", "-"
+		l.Event(e)
+	}
+	got := out.String()
+	if !strings.HasPrefix(got, "sealift: -: 1.0 MiB\nsealift: -: 75 %, 3.0 MiB of 4.0 MiB") {
+		t.Errorf("got %q", got)
+	}
+	s := state{name: "-", size: -1}
+	s.learn(sealift.Event{Type: "stored", Size: 4 << 20})
+	s.end("stored")
+	if v := s.view(at, time.Time{}); v.percent() != 100 || v.size != 4<<20 || v.acked != 4<<20 {
+		t.Errorf("stored as %+v", v)
+	}
+}
