@@ -231,20 +231,21 @@ func TestUploadLeavesAStreamThatStandsStill(t *testing.T) {
 	}
 }
 
-// A stream longer than its parts reach is refused aloud, and gone.
+// What cannot work is refused before anything is read or sent.
 func TestBadStreamsAreRefused(t *testing.T) {
 	conf := sealift.Config{Credentials: &silent{t}, Transport: &silent{t}, Region: "eu-west-1"}
 	for name, c := range map[string]struct {
-		partSize int64
-		spool    string
-		want     error
+		options sealift.Options
+		spool   string
+		want    error
 	}{
-		"small parts":                {1, "", sealift.ErrInvalid},
-		"large parts without a disk": {33 * mib, "", sealift.ErrInvalid},
-		"no spool folder":            {0, t.TempDir() + "/none", os.ErrNotExist},
+		"small parts":                {sealift.Options{PartSize: 1}, "", sealift.ErrInvalid},
+		"large parts without a disk": {sealift.Options{PartSize: 33 * mib}, "", sealift.ErrInvalid},
+		"no spool folder":            {sealift.Options{}, t.TempDir() + "/none", os.ErrNotExist},
+		"only if changed":            {sealift.Options{IfExists: "changed"}, "", sealift.ErrInvalid},
 	} {
 		_, err := open(t, conf).Upload(t.Context(), sealift.Stream(strings.NewReader("x"), c.spool),
-			sealift.Object{Bucket: "b", Key: "k", Options: sealift.Options{PartSize: c.partSize}})
+			sealift.Object{Bucket: "b", Key: "k", Options: c.options})
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}

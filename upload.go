@@ -92,6 +92,9 @@ func (u *Uploader) Upload(ctx context.Context, source Source, object Object) (*r
 	if err := u.check(object); err != nil {
 		return nil, err
 	}
+	if source.of.Flows() && object.IfExists == "changed" {
+		return nil, fmt.Errorf("%w: whether a stream has changed cannot be told before it is read", ErrInvalid)
+	}
 	if err := u.begin(); err != nil {
 		return nil, err
 	}

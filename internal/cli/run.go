@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -46,6 +47,9 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 		return err
 	}
 	if u.tree(args[:last]) {
+		if slices.Contains(args[:last], standardInput) {
+			return errAlone("standard input")
+		}
 		return r.grow(ctx, s, args[:last], to)
 	}
 	all, err := gather(args[:last], to)

@@ -36,7 +36,7 @@ func gatherStream(paths []string, path string, to destination) (sendings, error)
 		what = path + " is a FIFO, which"
 	}
 	if len(paths) > 1 {
-		return nil, &usageError{what + " is uploaded alone", "upload it by a command of its own; a file that is called - is ./-"}
+		return nil, errAlone(what)
 	}
 	if to.folder() {
 		return nil, &usageError{what + " needs an exact key, and " + address(to.bucket, to.key) + " names none", "give the whole key: s3://BUCKET/KEY"}
@@ -44,10 +44,17 @@ func gatherStream(paths []string, path string, to destination) (sendings, error)
 	return sendings{{path: path, key: to.key, stream: true}}, nil
 }
 
+func errAlone(what string) error {
+	return &usageError{what + " is uploaded alone", "upload it by a command of its own, without folders, lists and patterns; a file that is called - is ./-"}
+}
+
 // flowing refuses what a stream cannot be read from, or put aside in.
 func (u *Upload) flowing(s *Streams, all sendings) error {
 	if len(all) != 1 || !all[0].stream {
 		return nil
+	}
+	if u.DryRun {
+		return &usageError{"--dry-run does not read streams, and without that nothing is known of one", "leave it out"}
 	}
 	if all[0].path == standardInput {
 		if err := piped(s.In); err != nil {
