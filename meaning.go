@@ -20,6 +20,7 @@ var meanings = []struct{ inner, outer error }{
 	{plan.ErrPartSize, ErrInvalid},
 	{plan.ErrTooLarge, ErrInvalid},
 	{plan.ErrTooMany, ErrInvalid},
+	{engine.ErrPlan, ErrInvalid},
 	{s3wire.ErrEndpoint, ErrInvalid},
 	{s3wire.ErrOutlives, ErrInvalid},
 }

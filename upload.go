@@ -98,8 +98,7 @@ func (u *Uploader) Upload(ctx context.Context, source Source, object Object) (*r
 	if err := u.begin(); err != nil {
 		return nil, err
 	}
-	defer u.under.Done()
-	defer u.events.flush()
+	defer u.leave()
 	r, _, err := u.upload(ctx, source, object)
 	return r, err
 }

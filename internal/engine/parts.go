@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/sealift/sealift/internal/s3wire"
@@ -37,12 +38,13 @@ func (t *Transfer) keep(p s3wire.Part) {
 	t.parts[p.Number] = p
 }
 
-// missing returns the numbers of the parts that S3 does not have, ascending.
+// missing returns the numbers of the parts that S3 does not have, of those that
+// are t's to send, ascending.
 func (t *Transfer) missing() []int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var numbers []int
-	for number := 1; number <= t.plan.Parts; number++ {
+	for number := max(1, t.only.first); number <= cmp.Or(t.only.last, t.plan.Parts); number++ {
 		if _, ok := t.parts[number]; !ok {
 			numbers = append(numbers, number)
 		}

@@ -88,6 +88,7 @@ type Transfer struct {
 	witness  *source.Witness // of the present upload; nil but with Beside
 	progress progress
 	ledger   ledger
+	only     partial       // the parts that are this transfer's to send
 	loose    atomic.Bool   // a part that was sent whole may yet land
 	existing *s3wire.Found // by the reader, where it is ErrExists
 
