@@ -33,7 +33,7 @@ type Event struct {
 	Key      string
 
 	Source       string // as the source names itself
-	Size         int64  // bytes of the source; -1 while a stream has not ended
+	Size         int64  // bytes of the source, or of the range that Parts sends; -1 while a stream has not ended
 	Parts        int    // 1 for a single PutObject; 0 for a stream
 	Sent         int64  // body bytes handed to the network that may still count
 	Acknowledged int64  // bytes S3 has confirmed; never falls, counts no byte twice

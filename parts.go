@@ -1,6 +1,7 @@
 package sealift
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -28,7 +29,7 @@ func (u *Uploader) Create(ctx context.Context, size int64, object Object) (Ref, 
 	if object.SourceHash != "" && object.SourceHash != "none" {
 		return Ref{}, fmt.Errorf("%w: source hash %s of a source that no process reads as a whole", ErrInvalid, object.SourceHash)
 	}
-	if err := object.Check(); err != nil {
+	if err := cmp.Or(u.check(object), object.decided()); err != nil {
 		return Ref{}, err
 	}
 	if err := u.begin(); err != nil {
@@ -41,7 +42,8 @@ func (u *Uploader) Create(ctx context.Context, size int64, object Object) (Ref, 
 		return Ref{}, u.failed(t, err)
 	}
 	ref := Ref{Bucket: object.Bucket, Key: object.Key, UploadID: id, Transfer: t.ID, Size: size, PartSize: plan.PartSize,
-		IfExists: "fail", ExpectedBucketOwner: object.ExpectedBucketOwner, StorageClass: object.StorageClass, Tags: t.Object.Tags}
+		IfExists: "fail", ExpectedBucketOwner: object.ExpectedBucketOwner, RequesterPays: object.RequesterPays,
+		StorageClass: object.StorageClass, Tags: t.Object.Tags}
 	if t.Overwrite {
 		ref.IfExists = "overwrite"
 	}

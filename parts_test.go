@@ -231,6 +231,7 @@ func TestPartsRefuses(t *testing.T) {
 		first, last int
 	}{
 		{ref, source, 0, 1}, {ref, source, 2, 1}, {ref, source, 1, 4}, {ref, source, 4, 4}, {ref, sealift.Source{}, 1, 1},
+		{ref, sealift.Stream(bytes.NewReader(data), ""), 1, 1},
 		{ref, sealift.ReaderAt(bytes.NewReader(data), 11*mib-1), 1, 1},
 		{with(ref, func(r *sealift.Ref) { r.PartSize = 1 }), source, 1, 1},
 	} {
@@ -252,8 +253,10 @@ func TestPartsRefuses(t *testing.T) {
 	if _, err := up.Complete(t.Context(), ref, append(parts, more...)); err != nil || !bytes.Equal(f.get(t, key), data) {
 		t.Error(err)
 	}
-	if _, err := up.Create(t.Context(), 1, sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{SourceHash: "sha256"}}); !errors.Is(err, sealift.ErrInvalid) {
-		t.Error(err)
+	for _, o := range []sealift.Options{{SourceHash: "sha256"}, {IfExists: "changed"}, {PartSize: 1}} {
+		if _, err := up.Create(t.Context(), 1, sealift.Object{Bucket: f.Bucket, Key: key, Options: o}); !errors.Is(err, sealift.ErrInvalid) {
+			t.Errorf("%+v: %v", o, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package sealift
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,7 +29,7 @@ import (
 // What S3 would refuse is ErrInvalid, and so is what would last longer than
 // the credentials.
 func (u *Uploader) Presign(ctx context.Context, object Object, size int64, checksum string, lasts time.Duration) (*http.Request, error) {
-	if err := object.Check(); err != nil {
+	if err := cmp.Or(u.check(object), object.decided()); err != nil {
 		return nil, err
 	}
 	bound, err := boundTo(size, checksum)
@@ -45,6 +46,15 @@ func (u *Uploader) Presign(ctx context.Context, object Object, size int64, check
 	u.config.Logger.LogAttrs(ctx, slog.LevelInfo, "request presigned", slog.String("run", u.config.Run),
 		slog.String("bucket", object.Bucket), slog.String("key", object.Key), slog.Int64("bytes", size))
 	return request, nil
+}
+
+// decided refuses what to do with a key that is taken where only S3 can do it:
+// it refuses an object, or replaces it.
+func (o Object) decided() error {
+	if o.IfExists == "" || o.IfExists == "fail" || o.IfExists == "overwrite" {
+		return nil
+	}
+	return fmt.Errorf("%w: if-exists %s where nobody looks; S3 knows fail and overwrite", ErrInvalid, o.IfExists)
 }
 
 // boundTo is the header that binds a body of size bytes to its checksum.

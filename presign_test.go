@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,29 @@ func without(names ...string) func(*http.Request) {
 	}
 }
 
+// Every option that S3 could be told otherwise of is signed.
+func TestPresignedOptionsAreSigned(t *testing.T) {
+	f := start(t)
+	yes := true
+	r, err := open(t, f.config(t, "k")).Presign(t.Context(), sealift.Object{Bucket: f.Bucket, Key: "k", Options: sealift.Options{
+		ContentType: "a/b", ContentLanguage: "de", ContentEncoding: "gzip", ContentDisposition: "attachment", CacheControl: "no-store", Expires: time.Now(),
+		Metadata: map[string]string{"m": "v"}, Tags: map[string]string{"t": "v"}, StorageClass: "GLACIER", Encryption: "aws:kms", KMSKeyID: "id",
+		KMSContext: map[string]string{"c": "v"}, BucketKey: &yes, LockMode: "GOVERNANCE", LockUntil: time.Now().Add(time.Hour), LegalHold: true,
+		ExpectedBucketOwner: f.Account, RequesterPays: true}}, 1, sha256Of([]byte("x")), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := strings.Split(r.URL.Query().Get("X-Amz-SignedHeaders"), ";")
+	for name := range r.Header {
+		if !slices.Contains(signed, strings.ToLower(name)) {
+			t.Errorf("%s is not signed", name)
+		}
+	}
+	if len(r.Header) != 20 || len(signed) != 22 {
+		t.Errorf("%d headers, %d signed: %v", len(r.Header), len(signed), signed)
+	}
+}
+
 // Overwriting is there for whoever asks for it.
 func TestPresignedOverwrite(t *testing.T) {
 	f := start(t)
@@ -197,6 +221,7 @@ func TestPresignRefuses(t *testing.T) {
 		want     string
 	}{
 		{sealift.Object{Bucket: f.Bucket, Key: "a/../b"}, 1, crc, time.Minute, `".." segment`},
+		{sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{IfExists: "changed"}}, 1, crc, time.Minute, "if-exists changed"},
 		{good, -1, crc, time.Minute, "size -1 is outside"},
 		{good, 5<<30 + 1, crc, time.Minute, "which S3 takes in one request"},
 		{good, 1, "", time.Minute, "neither a CRC64NVME"},

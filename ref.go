@@ -33,8 +33,9 @@ type Ref struct {
 
 	IfExists            string            `json:"if_exists"`             // "fail" or "overwrite"
 	ExpectedBucketOwner string            `json:"expected_bucket_owner"` // "" does not ask
-	StorageClass        string            `json:"storage_class"`         // as asked for; "" is STANDARD
-	Tags                map[string]string `json:"tags"`                  // as asked for; the receipt names them
+	RequesterPays       bool              `json:"requester_pays"`
+	StorageClass        string            `json:"storage_class"` // as asked for; "" is STANDARD
+	Tags                map[string]string `json:"tags"`          // as asked for; the receipt names them
 }
 
 // Parts is into how many parts the transfer is cut; they are numbered from 1.
@@ -61,7 +62,7 @@ func (r *Ref) UnmarshalJSON(text []byte) error {
 	type plain Ref
 	var read plain
 	if err := strictly(text, &read, "bucket", "key", "upload_id", "transfer", "size", "part_size",
-		"if_exists", "expected_bucket_owner", "storage_class", "tags"); err != nil {
+		"if_exists", "expected_bucket_owner", "requester_pays", "storage_class", "tags"); err != nil {
 		return fmt.Errorf("%w: read ref: %w", ErrInvalid, err)
 	}
 	if err := Ref(read).check(); err != nil {
@@ -184,7 +185,7 @@ func (r Ref) check() error {
 // object is as much of the object as a Ref tells.
 func (r Ref) object() Object {
 	return Object{Bucket: r.Bucket, Key: r.Key, Options: Options{PartSize: r.PartSize, IfExists: r.IfExists,
-		ExpectedBucketOwner: r.ExpectedBucketOwner, StorageClass: r.StorageClass, Tags: maps.Clone(r.Tags)}}
+		ExpectedBucketOwner: r.ExpectedBucketOwner, RequesterPays: r.RequesterPays, StorageClass: r.StorageClass, Tags: maps.Clone(r.Tags)}}
 }
 
 // wire is the part as s3wire tells S3 of it.

@@ -55,6 +55,9 @@ func (t *Transfer) SendParts(ctx context.Context, id string, size int64, first, 
 	if err := t.share(size); err != nil {
 		return nil, err
 	}
+	if t.Source.Flows() {
+		return nil, fmt.Errorf("%w: a stream is read once, from its start", ErrPlan)
+	}
 	if first < 1 || last < first || last > t.plan.Parts {
 		return nil, fmt.Errorf("%w: parts %d to %d are not within 1 to %d", ErrPlan, first, last, t.plan.Parts)
 	}
