@@ -378,6 +378,43 @@ func TestCompleteOfASharedTransferIsSettled(t *testing.T) {
 	}
 }
 
+// However many complete, at once or one after another, there is one object, and
+// nobody who cannot know says that there is none.
+func TestManyComplete(t *testing.T) {
+	f := start(t)
+	for _, reader := range []bool{false, true} {
+		key, data := key(t), random(6*mib)
+		c := f.config(t, key)
+		if reader {
+			c.Reader = f.reader(t)
+		}
+		ref, parts := f.sent(t, open(t, c), key, data, sealift.Options{})
+		results := make(chan error)
+		one := func() {
+			_, err := open(t, c).Complete(t.Context(), ref, parts)
+			results <- err
+		}
+		for range 4 {
+			go one()
+		}
+		stored := 0
+		for i := range 8 {
+			switch err := <-results; {
+			case err == nil:
+				stored++
+			case reader || !errors.Is(err, sealift.ErrUnknownOutcome):
+				t.Errorf("reader %v: %v", reader, err)
+			}
+			if i < 4 {
+				go one()
+			}
+		}
+		if stored == 0 || f.versions(t, key) != 1 || !bytes.Equal(f.get(t, key), data) {
+			t.Errorf("reader %v: %d say it is stored, %d versions", reader, stored, f.versions(t, key))
+		}
+	}
+}
+
 var errAny = errors.New("any but ErrUnknownOutcome")
 
 // Small transfers can be shared too, even of nothing.
