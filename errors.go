@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/sealift/sealift/internal/s3wire"
 )
 
 // Errors by meaning. Those that Upload returns wrap one of them where one fits.
@@ -25,6 +27,11 @@ var (
 	// ErrUnreadable: a file of a tree cannot be read, or cannot be named as a
 	// key. Nothing of it was sent.
 	ErrUnreadable = errors.New("source cannot be read")
+	// ErrNoChecksum: the server keeps no checksum of the kind that it was told,
+	// so that nothing could be proven. Options.Checksum names another kind, or
+	// none. An object that was sent whole may be stored: it is then
+	// ErrUnknownOutcome too.
+	ErrNoChecksum = s3wire.ErrNoChecksum
 	// ErrSessionExpired: the session ended and could not be renewed.
 	ErrSessionExpired = errors.New("session expired")
 )

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealift/sealift/internal/engine"
 	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/sum"
 )
 
 // An Object says where a source goes.
@@ -29,6 +30,13 @@ type Options struct {
 	// its time of last write. "" is "fail". "skip" finds that out as "fail" does.
 	IfExists   string
 	SourceHash string // "none", "sha256" or "strict"; "" is "none"
+
+	// Checksum is the one that S3 is told and keeps: "crc64nvme", "crc32",
+	// "crc32c", "sha1", "sha256", or "none" for servers that know none; "" is
+	// "crc64nvme". Of an object in parts the last three are no checksum of the
+	// whole: a SHA is one of the parts' sums, and with "none" the ETag must be
+	// the parts' MD5, or the Reader is asked who stored the object, how large.
+	Checksum string
 
 	// What is sent along with the object when it is read. "" is none, and
 	// leaves the type to S3. Printable ASCII, 2 KiB altogether.
@@ -85,8 +93,9 @@ func (o Object) Check() error {
 
 // wire is the object with that metadata, as s3wire tells S3 of it.
 func (o Object) wire(metadata map[string]string) s3wire.Object {
+	kind, _ := sum.ParseKind(o.Checksum) // Check has read it
 	return s3wire.Object{
-		Bucket: o.Bucket, Key: o.Key,
+		Bucket: o.Bucket, Key: o.Key, Kind: kind,
 		ContentType: o.ContentType, ContentLanguage: o.ContentLanguage, ContentEncoding: o.ContentEncoding,
 		ContentDisposition: o.ContentDisposition, CacheControl: o.CacheControl, Expires: o.Expires,
 		Metadata: metadata, Tags: maps.Clone(o.Tags), StorageClass: o.StorageClass,
@@ -131,7 +140,8 @@ func (o Object) checkChoices() error {
 	default:
 		return fmt.Errorf("source hash %q is none of none, sha256, strict", o.SourceHash)
 	}
-	return nil
+	_, err := sum.ParseKind(o.Checksum)
+	return err
 }
 
 func (o Object) checkMetadata() error {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/sum"
 )
 
 // headers are the standard headers that an object keeps.
@@ -132,6 +133,8 @@ func (o Object) checkLock() error {
 		return errors.New("a date to retain the object until needs an object lock mode")
 	case o.LockMode != "" && !o.LockUntil.After(time.Now()):
 		return fmt.Errorf("object lock: %s is in the past", o.LockUntil.UTC().Format(time.RFC3339))
+	case (o.LockMode != "" || o.LegalHold) && strings.EqualFold(o.Checksum, string(sum.None)):
+		return errors.New("object lock needs a checksum: S3 must know that it locks what was sent")
 	case o.LockUntil.UTC().Year() > 9999:
 		return fmt.Errorf("object lock: the year %d is past 9999", o.LockUntil.UTC().Year())
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sealift/sealift/internal/engine"
 	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/internal/source"
+	"github.com/sealift/sealift/internal/sum"
 	"github.com/sealift/sealift/receipt"
 )
 
@@ -24,10 +25,14 @@ import (
 // told apart and done only once is the caller's. Whoever gives up calls
 // AbortParts: until Complete or that, S3 keeps the parts, and has them paid for.
 //
-// Object's SourceHash must be none: nobody reads the whole source.
+// Object's SourceHash must be none, for nobody reads the whole source, and its
+// Checksum crc64nvme.
 func (u *Uploader) Create(ctx context.Context, size int64, object Object) (Ref, error) {
 	if object.SourceHash != "" && object.SourceHash != "none" {
 		return Ref{}, fmt.Errorf("%w: source hash %s of a source that no process reads as a whole", ErrInvalid, object.SourceHash)
+	}
+	if kind, err := sum.ParseKind(object.Checksum); err == nil && !kind.Own() {
+		return Ref{}, fmt.Errorf("%w: checksum %s: the parts of several processes carry crc64nvme alone", ErrInvalid, object.Checksum)
 	}
 	if err := cmp.Or(u.check(object), object.decided()); err != nil {
 		return Ref{}, err

@@ -253,7 +253,7 @@ func TestPartsRefuses(t *testing.T) {
 	if _, err := up.Complete(t.Context(), ref, append(parts, more...)); err != nil || !bytes.Equal(f.get(t, key), data) {
 		t.Error(err)
 	}
-	for _, o := range []sealift.Options{{SourceHash: "sha256"}, {IfExists: "changed"}, {PartSize: 1}} {
+	for _, o := range []sealift.Options{{SourceHash: "sha256"}, {IfExists: "changed"}, {PartSize: 1}, {Checksum: "crc32"}} {
 		if _, err := up.Create(t.Context(), 1, sealift.Object{Bucket: f.Bucket, Key: key, Options: o}); !errors.Is(err, sealift.ErrInvalid) {
 			t.Errorf("%+v: %v", o, err)
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sealift/sealift/internal/engine"
-	"github.com/sealift/sealift/internal/sum"
+	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/receipt"
 	"github.com/sealift/sealift/session"
 )
@@ -20,7 +20,7 @@ func (u *Uploader) receipt(t *engine.Transfer, r engine.Result, o Object, starte
 			SHA256: known(r.SHA256), CRC64NVME: r.Sum.String()},
 		Object: receipt.Object{
 			Bucket: o.Bucket, Key: o.Key, VersionID: known(r.Stored.VersionID), ETag: r.Stored.ETag, Size: r.Plan.Size,
-			Checksum:   receipt.Checksum{Algorithm: sum.Algorithm, Type: cmp.Or(r.Stored.ChecksumType, "FULL_OBJECT"), Value: r.Stored.Checksum},
+			Checksum:   checksum(r),
 			Encryption: known(r.Stored.Encryption), KMSKeyID: known(r.Stored.KMSKeyID),
 			StorageClass: cmp.Or(r.Stored.StorageClass, o.StorageClass, "STANDARD"), Tags: tags(o.Tags),
 		},
@@ -37,6 +37,18 @@ func (u *Uploader) receipt(t *engine.Transfer, r engine.Result, o Object, starte
 		out.Requests = append(out.Requests, receipt.Request{Operation: string(a.Operation), RequestID: a.RequestID, ID2: a.ID2, Time: a.Time})
 	}
 	return out
+}
+
+// checksum is the one that S3 keeps; empty where it keeps none.
+func checksum(r engine.Result) receipt.Checksum {
+	if r.Stored.Checksum == "" {
+		return receipt.Checksum{}
+	}
+	assumed := "FULL_OBJECT"
+	if r.UploadID != "" {
+		assumed = s3wire.ChecksumType(r.Stored.Kind)
+	}
+	return receipt.Checksum{Algorithm: string(r.Stored.Kind), Type: cmp.Or(r.Stored.ChecksumType, assumed), Value: r.Stored.Checksum}
 }
 
 // session is what is known of the session with that key. Credentials that are

@@ -63,11 +63,14 @@ type Object struct {
 	Tags         map[string]string `json:"tags"`
 }
 
-// A Checksum is one that S3 keeps for an object.
+// A Checksum is one that S3 keeps for an object; the zero value where the server
+// keeps none. One of type FULL_OBJECT is of the object's bytes. A COMPOSITE one
+// is of its parts' checksums, and ends in "-" and their number: it can be held
+// against the source only by cutting that into the same parts.
 type Checksum struct {
-	Algorithm string `json:"algorithm"` // "CRC64NVME"
-	Type      string `json:"type"`      // "FULL_OBJECT"
-	Value     string `json:"value"`     // base64
+	Algorithm string `json:"algorithm"` // "CRC64NVME", "CRC32", "CRC32C", "SHA1", "SHA256"; "" for none
+	Type      string `json:"type"`      // "FULL_OBJECT" or "COMPOSITE"; "" for none
+	Value     string `json:"value"`     // base64; "" for none
 }
 
 // A Session records the credentials that stored the object, without a secret.

@@ -2,6 +2,7 @@ package receipt
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -100,6 +101,22 @@ func TestAmbiguousReceiptsAreRefused(t *testing.T) {
 	}
 }
 
+// base64Of is a checksum of so many zero bytes.
+func base64Of(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
+
+func TestChecksumsOfEveryKindAreTaken(t *testing.T) {
+	for _, c := range []Checksum{
+		{}, {"CRC32", "FULL_OBJECT", base64Of(4)}, {"CRC32C", "COMPOSITE", base64Of(4) + "-6"},
+		{"SHA1", "COMPOSITE", base64Of(20) + "-6"}, {"SHA256", "COMPOSITE", base64Of(32) + "-6"},
+	} {
+		r := whole()
+		r.Object.Checksum = c
+		if err := r.Check(); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 func TestContradictionsAreFound(t *testing.T) {
 	for name, spoil := range map[string]func(*Receipt){
 		"no run":             func(r *Receipt) { r.Run = "" },
@@ -110,6 +127,20 @@ func TestContradictionsAreFound(t *testing.T) {
 		"sum is no sum":      func(r *Receipt) { r.Source.CRC64NVME = "AAAA" },
 		"hash is no hash":    func(r *Receipt) { r.Source.SHA256 = text(strings.Repeat("AB", 32)) },
 		"another algorithm":  func(r *Receipt) { r.Object.Checksum.Algorithm = "CRC32" },
+		"unknown algorithm":  func(r *Receipt) { r.Object.Checksum.Algorithm = "MD5" },
+		"half a checksum":    func(r *Receipt) { r.Object.Checksum.Algorithm = "" },
+		"unknown type":       func(r *Receipt) { r.Object.Checksum.Type = "" },
+		"not of its parts":   func(r *Receipt) { r.Object.Checksum = Checksum{"SHA1", "COMPOSITE", base64Of(20) + "-5"} },
+		"no number of parts": func(r *Receipt) { r.Object.Checksum = Checksum{"SHA1", "COMPOSITE", base64Of(20)} },
+		"whole with a number": func(r *Receipt) {
+			r.Object.Checksum = Checksum{"CRC64NVME", "FULL_OBJECT", r.Source.CRC64NVME + "-6"}
+		},
+		"composite of no parts": func(r *Receipt) {
+			r.Multipart, r.Object.Checksum = nil, Checksum{"SHA256", "COMPOSITE", base64Of(32) + "-1"}
+		},
+		"SHA-256 differ": func(r *Receipt) {
+			r.Source.SHA256, r.Object.Checksum = text(strings.Repeat("ab", 32)), Checksum{"SHA256", "FULL_OBJECT", base64Of(32)}
+		},
 		"unknown narrowing":  func(r *Receipt) { r.Session.Narrowing = "some" },
 		"no requests":        func(r *Receipt) { r.Requests = nil },
 		"parts do not fit":   func(r *Receipt) { r.Multipart.Parts = 7 },

@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/sealift/sealift/sandbox/internal/front"
 )
 
 // DefaultAddr is where a sandbox listens unless told otherwise.
@@ -47,6 +49,10 @@ type Options struct {
 	// locks.
 	WithOptions bool
 
+	// Checksums is "keep", as S3; "ignore" or "refuse" are servers that know
+	// none. "" = "keep".
+	Checksums string
+
 	// OnReady is called once, when requests are answered; nil = nobody asks.
 	OnReady func(Ready) error
 }
@@ -54,6 +60,8 @@ type Options struct {
 var (
 	// ErrAddr is an address that is not host:port.
 	ErrAddr = errors.New("not an address")
+	// ErrChecksums is a way with checksums that there is not.
+	ErrChecksums = errors.New("none of keep, ignore, refuse")
 	// ErrRemote is an address that others can reach, without AllowRemote.
 	ErrRemote = errors.New("not a loopback address")
 )
@@ -94,6 +102,9 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	if err := checkAddr(opts); err != nil {
 		return err
+	}
+	if !front.CheckChecksums(front.Checksums(opts.Checksums)) {
+		return fmt.Errorf("checksums %q: %w", opts.Checksums, ErrChecksums)
 	}
 	dir, temporary, err := makeDir(opts.Dir)
 	if err != nil {

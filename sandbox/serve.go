@@ -63,7 +63,7 @@ func serve(ctx context.Context, opts Options, dir string) error {
 				Account: acct, Tokens: issuer, Now: time.Now,
 				MinDuration: opts.MinSession, PackedLimit: opts.PackedLimit, MFACode: opts.MFACode,
 			},
-			Endpoint: endpoint(opts, bound), Now: time.Now,
+			Endpoint: endpoint(opts, bound), Now: time.Now, Checksums: front.Checksums(opts.Checksums),
 		}).Handle
 	}
 	server, err := gateway.Serve(ctx, cfg, store, opts.Addr, makeFront)

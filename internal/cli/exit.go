@@ -156,6 +156,8 @@ func unreached(err error) bool {
 // remedies is the table: the first row that fits an error is its remedy.
 func remedies() []remedy {
 	return []remedy{
+		{both(as(sealift.ErrUnknownOutcome), as(sealift.ErrNoChecksum)), codeIntegrity, "look whether the object is there and whose it is\n" + checksumHint},
+		{as(sealift.ErrNoChecksum), codeFailed, checksumHint},
 		{as(sealift.ErrUnknownOutcome), codeIntegrity, "look whether the object is there and whose it is; a reader (--reader-profile) settles this by itself next time"},
 		{as(errInterrupted), codeInterrupted, ""},
 		{as(context.Canceled), codeInterrupted, ""},
@@ -298,6 +300,9 @@ func sourceHint(e *profile.SourceError) string {
 	}
 	return "write the keys of [" + e.Source + "] into ~/.aws/credentials (AWS_SHARED_CREDENTIALS_FILE), or name another source_profile"
 }
+
+// checksumHint is what to do with a server that does not keep the checksum.
+const checksumHint = "give a --checksum-algorithm that the server knows, as crc32 or sha256, or none if it knows none: its ETag, or a reader (--reader-profile), must then show what was stored"
 
 // endpointHint is how to write an endpoint, and where.
 const endpointHint = "write it as https://HOST[:PORT]: --endpoint-url, AWS_ENDPOINT_URL and its like, or endpoint_url in the profile"

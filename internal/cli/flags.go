@@ -21,6 +21,7 @@ type choice struct {
 	to    *string
 	from  []string
 	later []string // words that a later release takes
+	fold  bool     // takes them in capitals too, as the AWS CLI writes them
 }
 
 func (c choice) String() string {
@@ -33,6 +34,9 @@ func (c choice) Type() string { return strings.Join(c.from, "|") }
 func (c choice) Set(s string) error {
 	if slices.Contains(c.later, s) {
 		return fmt.Errorf("%s comes with a later release; give one of %s", s, strings.Join(c.from, ", "))
+	}
+	if c.fold {
+		s = strings.ToLower(s)
 	}
 	if !slices.Contains(c.from, s) {
 		return fmt.Errorf("give one of %s", strings.Join(c.from, ", "))
@@ -315,7 +319,6 @@ func comingFlags() map[string]string {
 	return map[string]string{
 		"on-interrupt": "until then an interruption aborts the upload",
 		"no-journal":   "nothing can be resumed yet", "require-journal": "nothing can be resumed yet",
-		"checksum-algorithm": "until then it is always CRC64NVME",
 	}
 }
 

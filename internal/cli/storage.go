@@ -29,6 +29,7 @@ type Storage struct {
 	RequestPayer  string
 	IfExists      string
 	SourceHash    string
+	Checksum      string
 	PartSize      size
 }
 
@@ -60,13 +61,15 @@ func (o *Storage) bind(f *pflag.FlagSet) {
 
 func (o *Storage) bindSending(f *pflag.FlagSet) {
 	f.Var(&o.PartSize, "part-size", "auto, which is 8MiB and grows with the file, or 5MiB to 5GiB; MB is 1024² bytes as in the AWS CLI (default auto)")
+	o.Checksum = "crc64nvme"
+	f.Var(choice{to: &o.Checksum, from: []string{"crc64nvme", "crc32", "crc32c", "sha1", "sha256", "none"}, fold: true}, "checksum-algorithm", "checksum that S3 is told and keeps: of the whole with a CRC, of the parts' sums with a SHA; none is for servers that know none, and is proven by an ETag that is an MD5, or by a reader (default crc64nvme)")
 	oneOf(f, &o.SourceHash, "source-hash", "sha256 reads the source a second time, just behind the senders; strict after the last part was read (default sha256)", "sha256", "strict", "none")
 }
 
 // object is where and how a key is stored.
 func (o Storage) object(bucket, key string) sealift.Object {
 	options := sealift.Options{
-		PartSize: int64(o.PartSize), IfExists: o.IfExists, SourceHash: o.SourceHash,
+		PartSize: int64(o.PartSize), IfExists: o.IfExists, SourceHash: o.SourceHash, Checksum: o.Checksum,
 		ContentType: o.ContentType, ContentLanguage: o.Language, ContentEncoding: o.Encoding, ContentDisposition: o.Disposition,
 		CacheControl: o.CacheControl, Expires: o.Expires.at, Metadata: o.Metadata.of, Tags: o.Tagging.of,
 		StorageClass: o.StorageClass, Encryption: o.SSE, KMSKeyID: o.KMSKeyID, KMSContext: o.KMSContext.of, BucketKey: o.BucketKey.value,

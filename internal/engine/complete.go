@@ -24,7 +24,7 @@ type completion struct {
 	request
 	id       string
 	parts    []s3wire.Part // all of them, by number
-	whole    sum.CRC
+	whole    sum.Sums
 	settles  int
 	repeated bool // it was answered again after the upload was seen to be gone
 	adopted  bool // S3's own list of the parts has been taken over
@@ -146,12 +146,25 @@ func (t *Transfer) adopt(ctx context.Context, c *completion) Action {
 	if err != nil || len(listed) != len(c.parts) {
 		return Fail
 	}
-	same := slices.EqualFunc(listed, c.parts, func(a, b s3wire.Part) bool {
-		return a.Number == b.Number && a.Size == b.Size && a.Sum == b.Sum
-	})
+	same := slices.EqualFunc(listed, c.parts, t.samePart)
 	if !same {
 		return Fail
 	}
-	c.parts = listed
+	for i := range c.parts {
+		c.parts[i].ETag = listed[i].ETag
+	}
 	return Retry
+}
+
+// samePart reports whether S3 has the bytes that were sent as that part: it
+// says so by the checksum it was told, or where it was told none by an ETag
+// that is their MD5.
+func (t *Transfer) samePart(listed, sent s3wire.Part) bool {
+	if listed.Number != sent.Number || listed.Size != sent.Size {
+		return false
+	}
+	if !t.Object.Kind.Told() {
+		return plainETag(listed.ETag) == sent.Sums().ETag()
+	}
+	return !listed.Silent && listed.Sums().Told(t.Object.Kind) == sent.Sums().Told(t.Object.Kind)
 }

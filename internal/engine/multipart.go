@@ -98,8 +98,11 @@ func (t *Transfer) fill(ctx context.Context, id string) (Result, Action, error) 
 	if action, err := t.sendParts(ctx, id); err != nil {
 		return Result{}, action, err
 	}
-	parts, whole := t.gathered()
-	sha, err := t.testimony(ctx, whole)
+	parts, whole, err := t.gathered()
+	if err != nil {
+		return Result{}, Fail, err
+	}
+	sha, err := t.testimony(ctx, whole.CRC)
 	if err != nil {
 		return Result{}, Fail, err
 	}
@@ -108,7 +111,7 @@ func (t *Transfer) fill(ctx context.Context, id string) (Result, Action, error) 
 	}
 	c := &completion{id: id, parts: parts, whole: whole}
 	stored, action, err := t.complete(ctx, c)
-	return Result{Stored: stored, Sum: whole, SHA256: sha, Requests: proof(c.answer, stored), Signer: c.answer.KeyID}, action, err
+	return Result{Stored: stored, Sum: whole.CRC, SHA256: sha, Requests: proof(c.answer, stored), Signer: c.answer.KeyID}, action, err
 }
 
 // endWitness waits for the second read, so that nothing is left running.
@@ -193,25 +196,30 @@ func (f *failure) first(action Action, err error) error {
 func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, error) {
 	t.witness.Admit(p.at)
 	r := &request{op: s3wire.UploadPart, upload: id, part: p.number, size: p.size}
+	var unconfirmed bool
 	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
 		if err := t.Source.Unchanged(t.print); err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		crc, err := t.sum(p)
+		sums, err := t.sum(p)
 		if err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		body, settle := t.body(ctx, p, crc)
+		body, settle := t.body(ctx, p, sums)
 		stored, answer, err := t.S3.Part(ctx, t.Object, id, p.number, body)
 		settle(err == nil)
 		if err == nil {
+			unconfirmed = stored.Silent
 			t.keep(stored)
 			t.Logger.Debug("part stored", "transfer", t.ID, "part", p.number, "bytes", p.size, "attempt", r.attempt, "request_id", answer.RequestID)
 		}
 		return answer, err
 	})
 	if err == nil {
-		if err = t.Source.Unchanged(t.print); err != nil {
+		if err = t.Source.Unchanged(t.print); err == nil && unconfirmed {
+			err = t.confirm(ctx, id, p.number)
+		}
+		if err != nil {
 			action = Fail
 		}
 	}
@@ -223,11 +231,11 @@ func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, err
 
 // body is the body of one attempt to send a part, and what must be called when
 // the attempt is over.
-func (t *Transfer) body(ctx context.Context, p part, crc sum.CRC) (s3wire.Body, func(acknowledged bool)) {
+func (t *Transfer) body(ctx context.Context, p part, of sum.Sums) (s3wire.Body, func(acknowledged bool)) {
 	var moved int64
 	var mu sync.Mutex // the transport may read on after the answer
 	var over bool
-	b := s3wire.Body{Reader: t.Budget.throttle(ctx, p.of.Section(p.at, p.size)), Size: p.size, Sum: crc}
+	b := s3wire.Body{Reader: t.Budget.throttle(ctx, p.of.Section(p.at, p.size)), Size: p.size, Sum: of.CRC, Other: of.Other}
 	b.Moved = func(n int) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -15,7 +15,7 @@ type part struct {
 	of     *source.Source // that its bytes are read from
 	at     int64          // where in of they begin
 	size   int64          // bytes
-	crc    *sum.CRC       // nil until it is summed
+	sums   *sum.Sums      // nil until it is summed
 }
 
 // part is the part of the plan with that number.
@@ -63,17 +63,18 @@ func (t *Transfer) sums() map[int]sum.CRC {
 	return sums
 }
 
-// gathered returns all parts by number, and the sum of the whole.
-func (t *Transfer) gathered() ([]s3wire.Part, sum.CRC) {
+// gathered returns all parts by number, and the sums of the whole.
+func (t *Transfer) gathered() ([]s3wire.Part, sum.Sums, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	parts := make([]s3wire.Part, t.plan.Parts)
-	var whole sum.CRC
+	pieces := make([]sum.Piece, t.plan.Parts)
 	for i := range parts {
 		parts[i] = t.parts[i+1]
-		whole = sum.Combine(whole, parts[i].Sum, parts[i].Size)
+		pieces[i] = sum.Piece{Sums: parts[i].Sums(), Size: parts[i].Size}
 	}
-	return parts, whole
+	whole, err := t.Object.Kind.Whole(pieces)
+	return parts, whole, err
 }
 
 // answerOf is the answer that came, with a success or with an error.

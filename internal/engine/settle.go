@@ -27,7 +27,7 @@ const (
 
 // look asks, through the reader, what the key holds. An object is ours by
 // identity: its metadata names this transfer, and its size and sum are right.
-func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight) {
+func (t *Transfer) look(ctx context.Context, whole sum.Sums) (s3wire.Found, sight) {
 	if t.Reader == nil {
 		return s3wire.Found{}, unseen
 	}
@@ -35,10 +35,7 @@ func (t *Transfer) look(ctx context.Context, whole sum.CRC) (s3wire.Found, sight
 		found, err := t.head(ctx)
 		switch s3wire.Classify(err) {
 		case s3wire.OK:
-			if found.Meta(TransferMetadata) == t.ID && found.Size == t.plan.Size && found.Checksum == whole.String() {
-				return found, ours
-			}
-			return found, another
+			return found, t.recognise(found, whole)
 		case s3wire.NoObject:
 			return found, absent
 		case s3wire.Network, s3wire.Busy, s3wire.Server, s3wire.Unready:
@@ -74,18 +71,39 @@ func (t *Transfer) head(ctx context.Context) (s3wire.Found, error) {
 	}
 }
 
+// recognise tells whether an object is this transfer's, and whole. One that is
+// by its name and size, and of which S3 names no checksum, is so only where S3
+// was told none.
+func (t *Transfer) recognise(found s3wire.Found, whole sum.Sums) sight {
+	if found.Meta(TransferMetadata) != t.ID || found.Size != t.plan.Size {
+		return another
+	}
+	switch t.judge(found.Stored, whole) {
+	case contradicted:
+		return another
+	case silent:
+		if t.Object.Kind.Told() {
+			return unseen
+		}
+	}
+	return ours
+}
+
 // accept holds S3's success against the source. Only an answer with the whole's
-// own sum is proof; where S3 names none, the reader may find it.
-func (t *Transfer) accept(ctx context.Context, s s3wire.Stored, whole sum.CRC) (s3wire.Stored, error) {
-	switch {
-	case s.Checksum == whole.String() && s.ChecksumType != "COMPOSITE":
+// own checksum is proof, or an ETag that is its MD5 where S3 was told no
+// checksum; where S3 names neither, the reader may find it.
+func (t *Transfer) accept(ctx context.Context, s s3wire.Stored, whole sum.Sums) (s3wire.Stored, error) {
+	switch t.judge(s, whole) {
+	case proven:
 		return s, nil
-	case s.Checksum != "":
-		return s, fmt.Errorf("%w: S3 stored CRC64NVME %s, the source has %s", ErrIntegrity, s.Checksum, whole)
+	case contradicted:
+		return s, t.disagree(s, whole)
 	}
 	if found, sight := t.look(ctx, whole); sight == ours {
-		found.Answer = s.Answer
 		return found.Stored, nil
 	}
-	return s, fmt.Errorf("%w: S3 answered with no CRC64NVME", ErrUnknown)
+	if !t.Object.Kind.Told() {
+		return s, fmt.Errorf("%w: S3 was told no checksum, and its ETag %s is no MD5 of what was sent", ErrUnknown, s.ETag)
+	}
+	return s, fmt.Errorf("%w: %w", ErrUnknown, t.noChecksum(nil))
 }

@@ -101,7 +101,10 @@ func (t *Transfer) Finish(ctx context.Context, id string, size int64, parts []s3
 		return Result{}, err
 	}
 	t.Report(Step{Type: Started, Size: size, Parts: t.plan.Parts})
-	all, whole := t.gathered()
+	all, whole, err := t.gathered()
+	if err != nil {
+		return Result{}, err
+	}
 	c := &completion{id: id, parts: all, whole: whole}
 	stored, action, err := t.complete(ctx, c)
 	if action == Restart && classOf(err) == s3wire.NoUpload || errors.Is(err, ErrExists) {
@@ -110,7 +113,7 @@ func (t *Transfer) Finish(ctx context.Context, id string, size int64, parts []s3
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Stored: stored, Plan: t.plan, UploadID: id, Sum: whole, Requests: proof(c.answer, stored), Signer: c.answer.KeyID,
+	return Result{Stored: stored, Plan: t.plan, UploadID: id, Sum: whole.CRC, Requests: proof(c.answer, stored), Signer: c.answer.KeyID,
 		Spans: t.ledger.spans(), Retries: t.ledger.retries()}, nil
 }
 

@@ -14,19 +14,19 @@ import (
 // summed, and read again if that was asked for, before anything is sent; S3
 // refuses the body if a later read differs.
 func (t *Transfer) single(ctx context.Context) (Result, error) {
-	crc, sha, err := t.readWhole(ctx)
+	whole, sha, err := t.readWhole(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	return t.put(ctx, t.part(1), crc, sha)
+	return t.put(ctx, t.part(1), whole, sha)
 }
 
-// put sends all there is, which has that sum.
-func (t *Transfer) put(ctx context.Context, p part, crc sum.CRC, sha string) (Result, error) {
+// put sends all there is, which has these sums.
+func (t *Transfer) put(ctx context.Context, p part, whole sum.Sums, sha string) (Result, error) {
 	r := &request{op: s3wire.PutObject, size: p.size}
 	var stored s3wire.Stored
 	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
-		body, settle := t.body(ctx, p, crc)
+		body, settle := t.body(ctx, p, whole)
 		ctx, cancel := untilAnswered(ctx, &body)
 		defer cancel()
 		s, err := t.S3.Put(ctx, t.Object, body, t.Overwrite)
@@ -35,21 +35,21 @@ func (t *Transfer) put(ctx context.Context, p part, crc sum.CRC, sha string) (Re
 		return answerOf(s.Answer, err), err
 	})
 	if err != nil {
-		stored, err = t.putFailed(ctx, r, action, crc, err)
+		stored, err = t.putFailed(ctx, r, action, whole, err)
 	}
 	if err == nil {
-		stored, err = t.accept(ctx, stored, crc)
+		stored, err = t.accept(ctx, stored, whole)
 	}
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Stored: stored, Sum: crc, SHA256: sha, Requests: proof(r.answer, stored), Signer: r.answer.KeyID}, nil
+	return Result{Stored: stored, Sum: whole.CRC, SHA256: sha, Requests: proof(r.answer, stored), Signer: r.answer.KeyID}, nil
 }
 
 // putFailed finds out what became of a PutObject that was not answered with a
 // success. A refusal because the key is taken, after an attempt whose answer
 // was lost, may be about our own object; so may giving up, whoever does.
-func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, crc sum.CRC, err error) (s3wire.Stored, error) {
+func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, whole sum.Sums, err error) (s3wire.Stored, error) {
 	class := classOf(err)
 	switch {
 	case class == s3wire.Corrupt:
@@ -61,7 +61,7 @@ func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, crc
 	}
 	ctx, cancel := detached(ctx, settleGrace)
 	defer cancel()
-	found, sight := t.look(ctx, crc)
+	found, sight := t.look(ctx, whole)
 	switch {
 	case sight == ours:
 		return found.Stored, nil
@@ -75,28 +75,28 @@ func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, crc
 
 // readWhole sums a source of one part, twice where a hash is asked for, while
 // its fingerprint stays the same.
-func (t *Transfer) readWhole(ctx context.Context) (sum.CRC, string, error) {
-	crc, err := t.sum(t.part(1))
+func (t *Transfer) readWhole(ctx context.Context) (sum.Sums, string, error) {
+	whole, err := t.sum(t.part(1))
 	if err != nil {
-		return 0, "", err
+		return sum.Sums{}, "", err
 	}
-	sha, err := t.testimony(ctx, crc)
+	sha, err := t.testimony(ctx, whole.CRC)
 	if err != nil {
-		return 0, "", err
+		return sum.Sums{}, "", err
 	}
 	for range maxTouches {
 		changed := t.Source.Unchanged(t.print)
 		if changed == nil {
-			return crc, sha, nil
+			return whole, sha, nil
 		}
 		if !errors.Is(changed, source.ErrChanged) {
-			return 0, "", changed
+			return sum.Sums{}, "", changed
 		}
-		if err := t.reconfirm(ctx, changed, map[int]sum.CRC{1: crc}); err != nil {
-			return 0, "", err
+		if err := t.reconfirm(ctx, changed, map[int]sum.CRC{1: whole.CRC}); err != nil {
+			return sum.Sums{}, "", err
 		}
 	}
-	return 0, "", fmt.Errorf("%w: it is touched again and again", source.ErrChanged)
+	return sum.Sums{}, "", fmt.Errorf("%w: it is touched again and again", source.ErrChanged)
 }
 
 // corrupt tells a source that changed from bytes that were spoilt on the way.

@@ -80,7 +80,7 @@ func (s *stream) run(ctx context.Context) (Result, error) {
 	defer s.in.Close()
 	first, err := s.next(ctx)
 	if err == io.EOF {
-		first, err = nothing(), nil
+		first, err = nothing(s.t.Object.Kind), nil
 	}
 	if err != nil {
 		return Result{}, err
@@ -91,7 +91,7 @@ func (s *stream) run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	case ended:
 		s.end()
-		return s.t.put(ctx, first.part, *first.crc, s.hex())
+		return s.t.put(ctx, first.part, *first.sums, s.hex())
 	}
 	r, action, err := s.t.upload(ctx, func(ctx context.Context, id string) (Result, Action, error) {
 		return s.pour(ctx, id, first)
@@ -103,8 +103,9 @@ func (s *stream) run(ctx context.Context) (Result, error) {
 }
 
 // nothing is the only part of an empty stream.
-func nothing() *arrival {
-	return &arrival{part{1, source.ReaderAt(strings.NewReader(""), 0), 0, 0, new(sum.CRC)}, func() {}}
+func nothing(kind sum.Kind) *arrival {
+	sums := sum.NewTally(kind).Sums()
+	return &arrival{part{1, source.ReaderAt(strings.NewReader(""), 0), 0, 0, &sums}, func() {}}
 }
 
 // pour sends the parts as they come, and completes.
@@ -113,10 +114,13 @@ func (s *stream) pour(ctx context.Context, id string, first *arrival) (Result, A
 		return Result{}, action, err
 	}
 	s.end()
-	parts, whole := s.t.gathered()
+	parts, whole, err := s.t.gathered()
+	if err != nil {
+		return Result{}, Fail, err
+	}
 	c := &completion{id: id, parts: parts, whole: whole}
 	stored, action, err := s.t.complete(ctx, c)
-	return Result{Stored: stored, Sum: whole, SHA256: s.hex(), Requests: proof(c.answer, stored), Signer: c.answer.KeyID}, action, err
+	return Result{Stored: stored, Sum: whole.CRC, SHA256: s.hex(), Requests: proof(c.answer, stored), Signer: c.answer.KeyID}, action, err
 }
 
 // sendAll sends each part on a goroutine of its own; how many there are is
@@ -168,7 +172,7 @@ func (s *stream) next(ctx context.Context) (*arrival, error) {
 	if err != nil {
 		return nil, err
 	}
-	crc, err := s.read(ctx, h, size)
+	sums, err := s.read(ctx, h, size)
 	if err != nil {
 		h.release()
 		return nil, err
@@ -176,31 +180,31 @@ func (s *stream) next(ctx context.Context) (*arrival, error) {
 	h.full()
 	s.number++
 	s.size += h.size
-	return &arrival{part{s.number, source.ReaderAt(h, h.size), 0, h.size, &crc}, h.release}, nil
+	return &arrival{part{s.number, source.ReaderAt(h, h.size), 0, h.size, &sums}, h.release}, nil
 }
 
 // read fills h with at most so many bytes, and sums them.
-func (s *stream) read(ctx context.Context, h *held, most int64) (sum.CRC, error) {
-	var crc sum.CRC
+func (s *stream) read(ctx context.Context, h *held, most int64) (sum.Sums, error) {
+	tally := sum.NewTally(s.t.Object.Kind)
 	for h.size < most {
 		buf := h.room(most - h.size)
 		n, err := s.in.Fill(ctx, buf)
 		if err != nil && err != io.EOF {
 			h.lose()
-			return 0, err
+			return sum.Sums{}, err
 		}
-		crc = crc.Add(buf[:n])
+		tally.Write(buf[:n])
 		if s.sha != nil {
 			s.sha.Write(buf[:n])
 		}
 		if err := h.take(buf[:n]); err != nil {
-			return 0, err
+			return sum.Sums{}, err
 		}
 		if err == io.EOF {
 			break
 		}
 	}
-	return crc, nil
+	return tally.Sums(), nil
 }
 
 // end makes known how long the stream was.

@@ -98,7 +98,7 @@ type Transfer struct {
 
 // A Result is what Run knows of an object that is stored.
 type Result struct {
-	Stored   s3wire.Stored
+	Stored   s3wire.Stored // its Checksum "" where an ETag, or a look alone, had to do
 	Plan     plan.Plan
 	UploadID string // "" for a single PutObject
 	Sum      sum.CRC
@@ -120,13 +120,16 @@ func (t *Transfer) Run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	t.Report(Step{Type: Started, Size: t.progress.size, Parts: t.plan.Parts})
+	if t.Object.Kind.Told() && t.S3.Unsummed() {
+		return Result{}, t.noChecksum(nil)
+	}
 	if err := t.refuseExisting(ctx); err != nil {
 		return Result{}, err
 	}
 	defer t.progress.tell(t.Report, t.Source.Flows() || !t.plan.Single())()
 	r, err := send(ctx)
 	if err != nil {
-		return Result{}, err
+		return Result{}, t.noteRefusal(err)
 	}
 	r.Plan, r.Modified = t.plan, t.Source.Modified(t.print)
 	r.Spans, r.Sent, r.Retries = t.ledger.spans(), t.progress.total(), t.ledger.retries()
@@ -232,7 +235,7 @@ func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]su
 		if err != nil {
 			return err
 		}
-		if got != want {
+		if got.CRC != want {
 			return changed
 		}
 		if ctx.Err() != nil {
@@ -251,13 +254,13 @@ func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]su
 const maxTouches = 10
 
 // sum reads a part and sums it, if it has not been.
-func (t *Transfer) sum(p part) (sum.CRC, error) {
-	if p.crc != nil {
-		return *p.crc, nil
+func (t *Transfer) sum(p part) (sum.Sums, error) {
+	if p.sums != nil {
+		return *p.sums, nil
 	}
 	buf := t.Budget.buffer()
 	defer t.Budget.putBack(buf)
-	return p.of.Sum(p.at, p.size, buf[:])
+	return p.of.Sum(p.at, p.size, buf[:], t.Object.Kind)
 }
 
 // answerGrace is how long the answer to a request that has gone out whole is

@@ -54,6 +54,8 @@ type Client struct {
 	skew   atomic.Int64 // nanoseconds that the server's clock is ahead of ours
 	heard  atomic.Bool  // the server has answered
 
+	unsummed atomic.Bool // the server keeps no checksums
+
 	mu      sync.Mutex
 	targets map[string]target // by bucket
 }

@@ -20,6 +20,7 @@ type Error struct {
 	Status     int           // HTTP status; 0 when S3 did not answer
 	Code       string        // S3's error code; "" when there is none
 	Message    string        // S3's words, as they came
+	Header     string        // the header that S3 complains of; "" when it names none
 	RetryAfter time.Duration // as S3 asked; 0 when it did not
 	Relocated  bool          // the bucket was found in another region, and the client now goes there
 	Whole      bool          // with Err: the request had gone out whole, so it may have happened
@@ -165,7 +166,8 @@ var codes = map[string]Class{
 	"NoSuchBucket": NoBucket,
 	"NoSuchKey":    NoObject,
 	"BadDigest":    Corrupt, "XAmzContentChecksumMismatch": Corrupt, "XAmzContentSHA256Mismatch": Corrupt,
-	"InvalidPart": BadPart, "InvalidPartOrder": BadPart,
+	"NotImplemented": Refused,
+	"InvalidPart":    BadPart, "InvalidPartOrder": BadPart,
 }
 
 func classifyStatus(status int) Class {
@@ -230,9 +232,10 @@ func parseError(text []byte) *Error {
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 		Message string
+		Header  string
 	}
 	if xml.Unmarshal(text, &doc) != nil {
 		return &Error{}
 	}
-	return &Error{Code: doc.Code, Message: doc.Message}
+	return &Error{Code: doc.Code, Message: doc.Message, Header: doc.Header}
 }

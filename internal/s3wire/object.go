@@ -7,12 +7,15 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/sealift/sealift/internal/sum"
 )
 
 // An Object is what Create and Put tell S3 of an object. Empty fields are not
 // sent.
 type Object struct {
 	Bucket, Key string
+	Kind        sum.Kind // of the checksums that S3 is told
 
 	ContentType        string
 	ContentLanguage    string

@@ -12,7 +12,7 @@ import (
 )
 
 // Parts lists the parts that S3 has of an upload, all of them, by number. A
-// part that S3 names no CRC64NVME for has Sum 0, as has an empty one.
+// part that S3 names no checksum of the object's kind for is Silent.
 func (c *Client) Parts(ctx context.Context, o Object, uploadID string) ([]Part, error) {
 	var parts []Part
 	for marker := 0; ; {
@@ -46,8 +46,7 @@ func (c *Client) PartsPage(ctx context.Context, o Object, uploadID string, marke
 	}
 	parts := make([]Part, 0, len(page.Part))
 	for _, p := range page.Part {
-		crc, _ := sum.Parse(p.ChecksumCRC64NVME)
-		parts = append(parts, Part{Number: p.PartNumber, Size: p.Size, ETag: p.ETag, Sum: crc})
+		parts = append(parts, p.as(o.Kind))
 	}
 	if !page.IsTruncated {
 		return parts, 0, nil
@@ -62,12 +61,26 @@ type partsPage struct {
 	XMLName              xml.Name `xml:"ListPartsResult"`
 	IsTruncated          bool
 	NextPartNumberMarker int
-	Part                 []struct {
-		PartNumber        int
-		Size              int64
-		ETag              string
-		ChecksumCRC64NVME string
+	Part                 []listedPart
+}
+
+type listedPart struct {
+	PartNumber int
+	Size       int64
+	ETag       string
+	checksums
+}
+
+func (l listedPart) as(kind sum.Kind) Part {
+	p := Part{Number: l.PartNumber, Size: l.Size, ETag: l.ETag}
+	said := l.of(kind)
+	p.Silent = said == "" && kind.Told()
+	if kind.Own() || !kind.Told() {
+		p.Sum, _ = sum.Parse(said)
+	} else {
+		p.Other = said
 	}
+	return p
 }
 
 // Head asks what S3 has under the object's key: its size, its metadata, and
@@ -81,7 +94,7 @@ func (c *Client) Head(ctx context.Context, o Object) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	found := Found{Stored: stored(answer, resp.Header), Size: resp.ContentLength, Metadata: resp.Header}
+	found := Found{Stored: stored(answer, resp.Header, o.Kind), Size: resp.ContentLength, Metadata: resp.Header}
 	if n, err := strconv.ParseInt(resp.Header.Get("Content-Length"), 10, 64); err == nil {
 		found.Size = n
 	}

@@ -100,7 +100,7 @@ func TestNonsenseIsNoSuccess(t *testing.T) {
 		},
 	} {
 		c := serve(t, answer)
-		_, err := c.Complete(t.Context(), object, "id", []Part{{Number: 1, ETag: `"e"`}}, 1, 1, true)
+		_, err := c.Complete(t.Context(), object, "id", []Part{{Number: 1, ETag: `"e"`}}, 1, sum.Sums{CRC: 1}, true)
 		if Classify(err) != Network || !Lost(err) {
 			t.Errorf("complete, %s: class %d, lost %v: %v", name, Classify(err), Lost(err), err)
 		}
@@ -115,7 +115,7 @@ func TestNonsenseIsNoSuccess(t *testing.T) {
 
 func TestErrorInsideA200IsAnError(t *testing.T) {
 	c := serve(t, say(200, "", "  \n \n<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code><Message>m</Message></Error>"))
-	_, err := c.Complete(t.Context(), object, "id", nil, 1, 1, true)
+	_, err := c.Complete(t.Context(), object, "id", nil, 1, sum.Sums{CRC: 1}, true)
 	if Classify(err) != Server || !Lost(err) {
 		t.Errorf("class %d: %v", Classify(err), err)
 	}
@@ -177,7 +177,7 @@ func TestAnswersThatDoNotTellAreLost(t *testing.T) {
 		{400, "", false},
 		{412, "", false},
 	} {
-		_, err := serve(t, say(c.status, "", c.body)).Complete(t.Context(), object, "id", []Part{{Number: 1, ETag: "e"}}, 1, 1, false)
+		_, err := serve(t, say(c.status, "", c.body)).Complete(t.Context(), object, "id", []Part{{Number: 1, ETag: "e"}}, 1, sum.Sums{CRC: 1}, false)
 		if Lost(err) != c.want {
 			t.Errorf("%d %s: lost is %v, want %v", c.status, c.body, Lost(err), c.want)
 		}
@@ -385,7 +385,7 @@ func FuzzComplete(f *testing.F) {
 	f.Add([]byte("   <Error><Code>InternalError</Code></Error>"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		resp := &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(text))}
-		_, err := decodeComplete(resp, Answer{Operation: CompleteMultipartUpload})
+		_, err := decodeComplete(resp, Answer{Operation: CompleteMultipartUpload}, sum.CRC64NVME)
 		if err == nil && !bytes.Contains(text, []byte("CompleteMultipartUploadResult")) {
 			t.Errorf("%q is a success", text)
 		}

@@ -24,27 +24,34 @@ type Body struct {
 	Reader io.Reader
 	Size   int64
 	Sum    sum.CRC
+	Other  string    // their sum of the object's kind, where that is not CRC64NVME
 	Moved  func(int) // called with the bytes of each read; may be nil
 }
+
+func (b Body) sums() sum.Sums { return sum.Sums{CRC: b.Sum, Other: b.Other} }
 
 // Stored is what S3 says of an object that it has.
 type Stored struct {
 	Answer
-	ETag         string // opaque, with its quotes
-	VersionID    string // "" in a bucket without versions
-	Checksum     string // base64; "" when S3 named none
-	ChecksumType string // "FULL_OBJECT", or "" when S3 did not say
+	ETag         string   // opaque, with its quotes
+	VersionID    string   // "" in a bucket without versions
+	Kind         sum.Kind // of Checksum
+	Checksum     string   // base64, composite ones with their number of parts; "" when S3 named none
+	ChecksumType string   // "FULL_OBJECT" or "COMPOSITE"; "" when S3 did not say
 	Encryption   string
 	KMSKeyID     string
 	StorageClass string // "" when S3 did not say, which is STANDARD
 }
 
-func stored(answer Answer, h http.Header) Stored {
+// stored reads an answer's header, the checksum of that kind among it.
+func stored(answer Answer, h http.Header, kind sum.Kind) Stored {
+	kind = kept(kind)
 	return Stored{
 		Answer:       answer,
+		Kind:         kind,
 		ETag:         h.Get("ETag"),
 		VersionID:    h.Get("x-amz-version-id"),
-		Checksum:     h.Get("x-amz-checksum-crc64nvme"),
+		Checksum:     h.Get(checksumHeader(kind)),
 		ChecksumType: h.Get("x-amz-checksum-type"),
 		Encryption:   h.Get("x-amz-server-side-encryption"),
 		KMSKeyID:     h.Get("x-amz-server-side-encryption-aws-kms-key-id"),
@@ -56,22 +63,23 @@ func stored(answer Answer, h http.Header) Stored {
 func (c *Client) Put(ctx context.Context, o Object, b Body, overwrite bool) (Stored, error) {
 	h := o.describe()
 	condition(h, overwrite)
-	h.Set("X-Amz-Checksum-Crc64nvme", b.Sum.String())
-	h.Set("X-Amz-Sdk-Checksum-Algorithm", sum.Algorithm)
+	tell(h, o.Kind, b.sums())
 	resp, answer, err := c.do(ctx, request{operation: PutObject, method: http.MethodPut,
 		bucket: o.Bucket, key: o.Key, header: h, body: b.Reader, size: b.Size, moved: b.Moved})
 	if err != nil {
 		return Stored{}, err
 	}
-	return stored(answer, resp.Header), drain(resp, answer)
+	return stored(answer, resp.Header, o.Kind), drain(resp, answer)
 }
 
-// Create opens a multipart upload whose object will have a CRC64NVME of the
-// whole, and returns its id.
+// Create opens a multipart upload whose object will have a checksum of its
+// kind, and returns its id.
 func (c *Client) Create(ctx context.Context, o Object) (string, Answer, error) {
 	h := o.describe()
-	h.Set("X-Amz-Checksum-Algorithm", sum.Algorithm)
-	h.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+	if o.Kind.Told() {
+		h.Set("X-Amz-Checksum-Algorithm", string(kept(o.Kind)))
+		h.Set("X-Amz-Checksum-Type", ChecksumType(o.Kind))
+	}
 	resp, answer, err := c.do(ctx, request{operation: CreateMultipartUpload, method: http.MethodPost,
 		bucket: o.Bucket, key: o.Key, query: "uploads=", header: h})
 	if err != nil {
@@ -96,28 +104,35 @@ type Part struct {
 	Size   int64
 	ETag   string
 	Sum    sum.CRC
+	Other  string // the sum of the object's kind, where that is not CRC64NVME
+	Silent bool   // S3 took it and did not repeat its checksum
 }
+
+// Sums are what is known of the part's bytes.
+func (p Part) Sums() sum.Sums { return sum.Sums{CRC: p.Sum, Other: p.Other} }
 
 // Part stores one part of a multipart upload and returns it with S3's ETag. A
 // part whose checksum S3 repeats wrongly is Corrupt.
 func (c *Client) Part(ctx context.Context, o Object, uploadID string, number int, b Body) (Part, Answer, error) {
 	h := o.guard()
-	h.Set("X-Amz-Checksum-Crc64nvme", b.Sum.String())
+	tell(h, o.Kind, b.sums())
 	resp, answer, err := c.do(ctx, request{operation: UploadPart, method: http.MethodPut,
 		bucket: o.Bucket, key: o.Key, query: "partNumber=" + strconv.Itoa(number) + "&uploadId=" + escape(uploadID, false),
 		header: h, body: b.Reader, size: b.Size, moved: b.Moved})
 	if err != nil {
 		return Part{}, answer, err
 	}
-	part := Part{Number: number, Size: b.Size, ETag: resp.Header.Get("ETag"), Sum: b.Sum}
-	said := resp.Header.Get("x-amz-checksum-crc64nvme")
+	part := Part{Number: number, Size: b.Size, ETag: resp.Header.Get("ETag"), Sum: b.Sum, Other: b.Other}
+	want := b.sums().Told(o.Kind)
+	said := resp.Header.Get(checksumHeader(o.Kind))
+	part.Silent = said == "" && o.Kind.Told()
 	if err := drain(resp, answer); err != nil {
 		return Part{}, answer, err
 	}
 	switch {
-	case said != "" && said != b.Sum.String():
+	case said != "" && said != want:
 		return Part{}, answer, &Error{Answer: answer, Status: http.StatusOK, Code: "BadDigest",
-			Message: fmt.Sprintf("S3 stored a part with CRC64NVME %s, sent was %s", said, b.Sum)}
+			Message: fmt.Sprintf("S3 stored a part with %s %s, sent was %s", kept(o.Kind), said, want)}
 	case part.ETag == "":
 		return Part{}, answer, nonsense(answer, "no ETag")
 	}
@@ -125,25 +140,31 @@ func (c *Client) Part(ctx context.Context, o Object, uploadID string, number int
 }
 
 // Complete makes the object of the parts, which must be in order from 1. The
-// whole has size bytes and the sum whole; S3 refuses it otherwise. An error in
-// the body of a 200 is an error like any other.
-func (c *Client) Complete(ctx context.Context, o Object, uploadID string, parts []Part, size int64, whole sum.CRC, overwrite bool) (Stored, error) {
+// whole has size bytes and the sums whole; S3 refuses it otherwise, but for
+// composite ones, which it makes and tells. An error in the body of a 200 is an
+// error like any other.
+func (c *Client) Complete(ctx context.Context, o Object, uploadID string, parts []Part, size int64, whole sum.Sums, overwrite bool) (Stored, error) {
 	h := o.guard()
 	condition(h, overwrite)
-	h.Set("X-Amz-Checksum-Crc64nvme", whole.String())
-	h.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+	if o.Kind.Told() {
+		h.Set("X-Amz-Checksum-Type", ChecksumType(o.Kind))
+		if !o.Kind.Composite() {
+			h.Set(checksumHeader(o.Kind), whole.Told(o.Kind))
+		}
+	}
 	h.Set("X-Amz-Mp-Object-Size", strconv.FormatInt(size, 10))
 	h.Set("Content-Type", "application/xml")
-	list := completeBody(parts)
+	list := completeBody(parts, o.Kind)
 	resp, answer, err := c.do(ctx, request{operation: CompleteMultipartUpload, method: http.MethodPost,
 		bucket: o.Bucket, key: o.Key, query: "uploadId=" + escape(uploadID, false), header: h, body: bytes.NewReader(list), size: int64(len(list))})
 	if err != nil {
 		return Stored{}, err
 	}
-	return decodeComplete(resp, answer)
+	return decodeComplete(resp, answer, o.Kind)
 }
 
-func completeBody(parts []Part) []byte {
+func completeBody(parts []Part, kind sum.Kind) []byte {
+	element := "Checksum" + string(kept(kind))
 	var b bytes.Buffer
 	b.WriteString(`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`)
 	for _, p := range parts {
@@ -151,15 +172,17 @@ func completeBody(parts []Part) []byte {
 		b.WriteString(strconv.Itoa(p.Number))
 		b.WriteString("</PartNumber><ETag>")
 		xml.EscapeText(&b, []byte(p.ETag))
-		b.WriteString("</ETag><ChecksumCRC64NVME>")
-		b.WriteString(p.Sum.String())
-		b.WriteString("</ChecksumCRC64NVME></Part>")
+		b.WriteString("</ETag>")
+		if kind.Told() {
+			b.WriteString("<" + element + ">" + p.Sums().Told(kind) + "</" + element + ">")
+		}
+		b.WriteString("</Part>")
 	}
 	b.WriteString("</CompleteMultipartUpload>")
 	return b.Bytes()
 }
 
-func decodeComplete(resp *http.Response, answer Answer) (Stored, error) {
+func decodeComplete(resp *http.Response, answer Answer, kind sum.Kind) (Stored, error) {
 	text, err := readAll(resp, answer)
 	if err != nil {
 		return Stored{}, err
@@ -169,17 +192,17 @@ func decodeComplete(resp *http.Response, answer Answer) (Stored, error) {
 		return Stored{}, e
 	}
 	var result struct {
-		XMLName           xml.Name `xml:"CompleteMultipartUploadResult"`
-		ETag              string
-		ChecksumCRC64NVME string
-		ChecksumType      string
+		XMLName xml.Name `xml:"CompleteMultipartUploadResult"`
+		ETag    string
+		checksums
+		ChecksumType string
 	}
 	if err := xml.Unmarshal(text, &result); err != nil {
 		return Stored{}, nonsense(answer, "the body is not a result")
 	}
-	s := stored(answer, resp.Header)
+	s := stored(answer, resp.Header, kind)
 	s.ETag = result.ETag
-	s.Checksum, s.ChecksumType = result.ChecksumCRC64NVME, result.ChecksumType
+	s.Checksum, s.ChecksumType = result.of(s.Kind), result.ChecksumType
 	return s, nil
 }
 

@@ -153,17 +153,17 @@ func (s *section) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Sum reads the bytes from offset to offset+size and sums them; buf is what it
-// reads with. A source that ends before that is ErrChanged.
-func (s *Source) Sum(offset, size int64, buf []byte) (sum.CRC, error) {
-	var crc sum.CRC
+// Sum reads the bytes from offset to offset+size and sums them, in that kind
+// too; buf is what it reads with. A source that ends before that is ErrChanged.
+func (s *Source) Sum(offset, size int64, buf []byte, kind sum.Kind) (sum.Sums, error) {
+	tally := sum.NewTally(kind)
 	for section := s.Section(offset, size); size > 0; {
 		n, err := section.Read(buf[:min(int64(len(buf)), size)])
-		crc = crc.Add(buf[:n])
+		tally.Write(buf[:n])
 		size -= int64(n)
 		if size > 0 && err != nil {
-			return 0, fmt.Errorf("read source: %w", err)
+			return sum.Sums{}, fmt.Errorf("read source: %w", err)
 		}
 	}
-	return crc, nil
+	return tally.Sums(), nil
 }

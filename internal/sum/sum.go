@@ -1,20 +1,19 @@
-// Package sum computes CRC64NVME, the checksum that S3 keeps for whole
-// objects, and combines the sums of neighbouring parts into the sum of both.
+// Package sum computes CRC64NVME, the checksum by which a source is known and
+// that S3 keeps for whole objects, and the other kinds of checksum that S3 can
+// be told instead. It makes the sum of the whole from those of the parts.
 //
-// S3 writes a sum as the base64 of its eight bytes, big endian. The package
-// holds no state and imports only the hash itself.
+// S3 writes a sum as the base64 of its bytes, a CRC big endian. The package
+// holds no state and imports only the hashes themselves.
 package sum
 
 import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 
 	"github.com/minio/crc64nvme"
 )
-
-// Algorithm is the name by which S3 knows CRC64NVME in x-amz-checksum-algorithm.
-const Algorithm = "CRC64NVME"
 
 // A CRC is the CRC64NVME of some bytes. The zero value is that of no bytes.
 type CRC uint64
@@ -39,38 +38,55 @@ func Parse(s string) (CRC, error) {
 	return CRC(binary.BigEndian.Uint64(raw)), nil
 }
 
-// polynomial is CRC-64/NVME's, its bits reversed.
+// A ring is the arithmetic of one CRC: polynomials modulo its own, bits
+// reversed, so that the topmost bit of its width is x^0.
+type ring struct {
+	polynomial uint64
+	one        uint64 // x^0
+}
+
+// The rings of the CRCs that S3 combines.
 //
-// Source: NVM Express Base Specification, 64b CRC (0xAD93D23594C93659).
-const polynomial = 0x9a6c9329ac4bc9b5
+// Source: NVM Express Base Specification, 64b CRC (0xAD93D23594C93659); for the
+// others the standard library's hash/crc32.
+var (
+	ring64 = ring{0x9a6c9329ac4bc9b5, 1 << 63}
+	ring32 = ring{crc32.IEEE, 1 << 31}
+	ringC  = ring{crc32.Castagnoli, 1 << 31}
+)
 
 // Combine returns the sum of a's bytes followed by size bytes whose sum is b.
 // A size of 0 returns a.
-//
-// A CRC is linear: a, carried over size zero bytes, xor b. Carrying over n
-// bytes is multiplication by x^(8n) modulo the polynomial, done here by
-// repeated squaring. The complements that CRC-64/NVME puts before and after
-// cancel out.
 func Combine(a, b CRC, size int64) CRC {
-	shifted, power := uint64(a), uint64(1)<<(63-8) // x^8
-	for n := size; n > 0; n >>= 1 {
-		if n&1 == 1 {
-			shifted = multiply(shifted, power)
-		}
-		power = multiply(power, power)
-	}
-	return CRC(shifted) ^ b
+	return CRC(ring64.combine(uint64(a), uint64(b), size))
 }
 
-// multiply multiplies two polynomials modulo the CRC's. Bit 63 is x^0.
-func multiply(a, b uint64) uint64 {
+// combine: a CRC is linear: a, carried over size zero bytes, xor b. Carrying
+// over n bytes is multiplication by x^(8n) modulo the polynomial, done here by
+// repeated squaring. The complements that CRCs put before and after cancel out.
+func (r ring) combine(a, b uint64, size int64) uint64 {
+	if size == 0 {
+		return a
+	}
+	power := r.one >> 8 // x^8
+	for n := size; n > 0; n >>= 1 {
+		if n&1 == 1 {
+			a = r.multiply(a, power)
+		}
+		power = r.multiply(power, power)
+	}
+	return a ^ b
+}
+
+// multiply multiplies two polynomials modulo the ring's.
+func (r ring) multiply(a, b uint64) uint64 {
 	var product uint64
-	for bit := uint64(1) << 63; bit != 0; bit >>= 1 {
+	for bit := r.one; bit != 0; bit >>= 1 {
 		if a&bit != 0 {
 			product ^= b
 		}
 		carry := b & 1
-		b = b>>1 ^ polynomial*carry
+		b = b>>1 ^ r.polynomial*carry
 	}
 	return product
 }

@@ -60,6 +60,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, sandbox.ErrRemote):
 		fmt.Fprintf(stderr, "sealift-sandbox: %v; others could reach it, say --allow-remote if they may\n", err)
 		return exitUsage
+	case errors.Is(err, sandbox.ErrChecksums):
+		fmt.Fprintf(stderr, "sealift-sandbox: %v\n", err)
+		return exitUsage
 	case errors.Is(err, sandbox.ErrAddr):
 		fmt.Fprintf(stderr, "sealift-sandbox: %v; --addr takes HOST:PORT\n", err)
 		return exitUsage
@@ -84,6 +87,7 @@ func parse(args []string, stdout, stderr io.Writer) (opts sandbox.Options, asJSO
 	flags.BoolVar(&opts.AllowRemote, "allow-remote", false, "")
 	flags.DurationVar(&opts.MinSession, "min-session", 15*time.Minute, "")
 	flags.IntVar(&opts.PackedLimit, "packed-limit", 0, "")
+	flags.StringVar(&opts.Checksums, "checksums", "keep", "")
 	flags.BoolVar(&opts.WithOptions, "with-options", false, "")
 	flags.StringVar(&opts.MFACode, "mfa-code", "", "")
 	if err := flags.Parse(args); err != nil {

@@ -27,6 +27,8 @@ For tests:
   --min-session D    shortest session STS gives (default 15m, as AWS)
   --packed-limit N   bytes of packed session policy and tags let through
                      (default 1024; AWS does not tell its own)
+  --checksums WAY    keep does as S3; ignore names none in answers, refuse answers
+                     NotImplemented to them, as older servers do
   --with-options     in a new DIR, the upload role may also tag, lock and use the
                      KMS key that its bucket is written for, and the bucket
                      keeps object locks (the key: key/5ea11f70-0000-4000-8000-

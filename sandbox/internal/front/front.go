@@ -34,6 +34,7 @@ type Config struct {
 	Issuer    *oidc.Identity
 	Endpoint  string // scheme://host:port
 	Now       func() time.Time
+	Checksums Checksums
 }
 
 // A Front is the handler; see the package comment.

@@ -110,10 +110,14 @@ func signatureContext(q *request, f *Front) map[string][]string {
 
 // pass lets the engine answer and mends what AWS would answer otherwise.
 func (f *Front) pass(c fiber.Ctx, k *call) error {
+	if err := f.refuseChecksums(k); err != nil {
+		return f.refuse(c, err)
+	}
 	gateway.Attach(c, k.asked())
 	if err := c.Next(); err != nil {
 		return err
 	}
+	f.hideChecksums(k)
 	if c.Response().StatusCode() == http.StatusNotFound && f.hidesMissing(c, k) {
 		p := access.ListPermission(k.op.Bucket)
 		return f.refuse(c, awserr.Denied("Access Denied").
