@@ -20,7 +20,7 @@ func (u *Uploader) receipt(t *engine.Transfer, r engine.Result, o Object, starte
 			SHA256: known(r.SHA256), CRC64NVME: r.Sum.String()},
 		Object: receipt.Object{
 			Bucket: o.Bucket, Key: o.Key, VersionID: known(r.Stored.VersionID), ETag: r.Stored.ETag, Size: r.Plan.Size,
-			Checksum:   checksum(r),
+			Checksum:   checksum(r.Stored, r.UploadID != ""),
 			Encryption: known(r.Stored.Encryption), KMSKeyID: known(r.Stored.KMSKeyID),
 			StorageClass: cmp.Or(r.Stored.StorageClass, o.StorageClass, "STANDARD"), Tags: tags(o.Tags),
 		},
@@ -40,15 +40,15 @@ func (u *Uploader) receipt(t *engine.Transfer, r engine.Result, o Object, starte
 }
 
 // checksum is the one that S3 keeps; empty where it keeps none.
-func checksum(r engine.Result) receipt.Checksum {
-	if r.Stored.Checksum == "" {
+func checksum(s s3wire.Stored, ofParts bool) receipt.Checksum {
+	if s.Checksum == "" {
 		return receipt.Checksum{}
 	}
 	assumed := "FULL_OBJECT"
-	if r.UploadID != "" {
-		assumed = s3wire.ChecksumType(r.Stored.Kind)
+	if ofParts {
+		assumed = s3wire.ChecksumType(s.Kind)
 	}
-	return receipt.Checksum{Algorithm: string(r.Stored.Kind), Type: cmp.Or(r.Stored.ChecksumType, assumed), Value: r.Stored.Checksum}
+	return receipt.Checksum{Algorithm: string(s.Kind), Type: cmp.Or(s.ChecksumType, assumed), Value: s.Checksum}
 }
 
 // session is what is known of the session with that key. Credentials that are

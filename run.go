@@ -13,6 +13,7 @@ import (
 	"github.com/sealift/sealift/internal/engine"
 	"github.com/sealift/sealift/internal/plan"
 	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/sum"
 	"github.com/sealift/sealift/internal/walk"
 	"github.com/sealift/sealift/receipt"
 )
@@ -232,7 +233,11 @@ func (r *Run) store(s *receipt.Receipt) {
 	defer r.mu.Unlock()
 	r.sum.Stored++
 	r.sum.Bytes += s.Object.Size
-	r.list(s.Object.Key, s.Object.Size, &s.Object.Checksum, s.Source.SHA256)
+	checksum := s.Object.Checksum
+	if checksum == (receipt.Checksum{}) { // the server keeps none; the source's is known
+		checksum = receipt.Checksum{Algorithm: string(sum.CRC64NVME), Type: "FULL_OBJECT", Value: s.Source.CRC64NVME}
+	}
+	r.list(s.Object.Key, s.Object.Size, &checksum, s.Source.SHA256)
 }
 
 // skip counts a file whose key holds an object already.
@@ -291,7 +296,7 @@ func (r *Run) hopeless(err error, began time.Time) bool {
 		"IllegalLocationConstraintException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InsufficientStorage"}, e.Code) {
 		return true
 	}
-	if errors.Is(err, ErrSessionExpired) {
+	if errors.Is(err, ErrSessionExpired) || errors.Is(err, ErrNoChecksum) {
 		return true
 	}
 	class := s3wire.OK

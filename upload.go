@@ -1,12 +1,12 @@
 package sealift
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +14,6 @@ import (
 	"github.com/sealift/sealift/internal/engine"
 	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/internal/source"
-	"github.com/sealift/sealift/internal/sum"
 	"github.com/sealift/sealift/receipt"
 )
 
@@ -126,7 +125,11 @@ func (u *Uploader) upload(ctx context.Context, source Source, object Object) (*r
 	if there.skip {
 		event.Type, event.Acknowledged = "skipped", 0
 		if found, seen := transfer.Existing(); seen {
-			there.size, there.checksum = found.Size, &receipt.Checksum{Algorithm: sum.Algorithm, Type: cmp.Or(found.ChecksumType, "FULL_OBJECT"), Value: found.Checksum}
+			there.size = found.Size
+			if found.Checksum != "" {
+				c := checksum(found.Stored, strings.Contains(found.Checksum, "-"))
+				there.checksum = &c
+			}
 		}
 	}
 	u.report(transfer, event)
