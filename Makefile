@@ -5,7 +5,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 SIZE ?= 3072
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test race lint fuzz bench check
+.PHONY: help build demo test race lint fuzz bench peers check
 
 help:    ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -35,8 +35,12 @@ lint:    ## formatting, vet, staticcheck, known vulnerabilities
 fuzz:    ## every fuzz target for FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)
 
-bench:   ## SIZE MiB over TLS to the sandbox: time and peak memory of the client
-	@SEALIFT_BENCH_MIB=$(SIZE) go test ./bench -run '^TestUploadStaysSmall$$' -count=1 -v
+bench:   ## memory of the client for SIZE MiB; time, CPU and memory beside peers, into docs/benchmarks.md
+	@SEALIFT_BENCH_MIB=$(SIZE) go test ./bench -run StaysSmall -count=1 -v -timeout 30m
+	cd bench/peers && go run . -bin ../../bin/peers -o ../../docs/benchmarks.md
+
+peers:   ## the end-to-end tests against versitygw and MinIO, installed into bin/peers
+	@PEERS_BIN=$(CURDIR)/bin/peers .ci/peers
 
 check: lint test race ## what CI runs
 	@.ci/cross

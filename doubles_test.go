@@ -46,8 +46,11 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // wide is a session that is not narrowed.
-func (f *fixture) wide(t *testing.T) *session.Session {
+func (f *fixture) wide(t *testing.T) aws.CredentialsProvider {
 	t.Helper()
+	if f.other != "" {
+		return f.AdminConfig(t).Credentials
+	}
 	s, err := session.New(session.Config{STS: sts.NewFromConfig(f.UserConfig(t))}, session.Grant{RoleARN: f.RoleARN, Name: "sealift-test"})
 	if err != nil {
 		t.Fatal(err)

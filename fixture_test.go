@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -25,28 +26,63 @@ import (
 
 const mib = 1 << 20
 
-// A fixture is a sandbox and what tests ask of it.
+// A fixture is a sandbox and what tests ask of it. Where SEALIFT_TEST_SERVER
+// is set, it is that server, another S3 (see bench/peers/conformance): its keys
+// may do everything, and there is no STS.
 type fixture struct {
 	*sandboxtest.Sandbox
 	admin *s3.Client
+	other string // URL of the other server; "" is the sandbox
 }
 
 func start(t *testing.T, args ...string) *fixture {
 	t.Helper()
+	if server := os.Getenv("SEALIFT_TEST_SERVER"); server != "" {
+		return startOther(t, server)
+	}
 	sandbox := sandboxtest.Start(t, args...)
 	admin := s3.NewFromConfig(sandbox.AdminConfig(t), func(o *s3.Options) { o.UsePathStyle = true })
 	return &fixture{Sandbox: sandbox, admin: admin}
 }
 
+// startOther makes a bucket on a server that runs already.
+func startOther(t *testing.T, server string) *fixture {
+	t.Helper()
+	s := &sandboxtest.Sandbox{Endpoint: server, Region: "us-east-1", Bucket: fmt.Sprintf("sealift-%d", time.Now().UnixNano()),
+		AdminAccessKeyID: os.Getenv("SEALIFT_TEST_SERVER_KEY_ID"), AdminSecretKey: os.Getenv("SEALIFT_TEST_SERVER_SECRET")}
+	f := &fixture{Sandbox: s, other: server, admin: s3.NewFromConfig(s.AdminConfig(t), func(o *s3.Options) { o.UsePathStyle = true })}
+	if _, err := f.admin.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &s.Bucket}); err != nil {
+		t.Fatalf("make a bucket on %s: %v", server, err)
+	}
+	return f
+}
+
+// unproven reports whether err is what may come of a lost Complete on another
+// server: that it cannot be proven, for only AWS repeats its first answer.
+func (f *fixture) unproven(err error) bool {
+	return f.other != "" && errors.Is(err, sealift.ErrUnknownOutcome)
+}
+
+// sandboxOnly passes a test over on another server, which cannot do that.
+func (f *fixture) sandboxOnly(t *testing.T, why string) {
+	t.Helper()
+	if f.other != "" {
+		t.Skipf("not on %s: %s", f.other, why)
+	}
+}
+
 // session is an upload session narrowed to that key.
-func (f *fixture) session(t *testing.T, key string) *session.Session {
+func (f *fixture) session(t *testing.T, key string) aws.CredentialsProvider {
 	t.Helper()
 	return f.sessionFor(t, policy.Want{Keys: []string{key}})
 }
 
 // sessionFor is an upload session narrowed to what is wanted of the bucket.
-func (f *fixture) sessionFor(t *testing.T, want policy.Want) *session.Session {
+func (f *fixture) sessionFor(t *testing.T, want policy.Want) aws.CredentialsProvider {
 	t.Helper()
+	if f.other != "" {
+		return f.AdminConfig(t).Credentials
+	}
 	want.Bucket = f.Bucket
 	narrowed, err := policy.Narrow(want)
 	if err != nil {
@@ -61,8 +97,11 @@ func (f *fixture) sessionFor(t *testing.T, want policy.Want) *session.Session {
 }
 
 // reader is a session that may look.
-func (f *fixture) reader(t *testing.T) *session.Session {
+func (f *fixture) reader(t *testing.T) aws.CredentialsProvider {
 	t.Helper()
+	if f.other != "" {
+		return f.AdminConfig(t).Credentials
+	}
 	s, err := session.New(session.Config{STS: sts.NewFromConfig(f.UserConfig(t))},
 		session.Grant{RoleARN: f.ReaderRoleARN, Name: "sealift-test-reader"})
 	if err != nil {

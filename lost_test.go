@@ -74,6 +74,9 @@ func TestLostAnswersAreSettled(t *testing.T) {
 		{name: "complete arrives, and is then refused for ever", size: large, once: true,
 			faults: []fault.Fault{complete(1, after), complete(2, fault.Fault{Status: 404, Code: "NoSuchUpload"}), complete(3, fault.Fault{Status: 404, Code: "NoSuchUpload"})},
 			want:   sealift.ErrUnknownOutcome},
+		{name: "complete arrives, and the key is then said to be taken", size: large, once: true,
+			faults: []fault.Fault{complete(1, after), complete(2, fault.Fault{Status: 412, Code: "PreconditionFailed"}), complete(3, fault.Fault{Status: 412, Code: "PreconditionFailed"})},
+			want:   sealift.ErrUnknownOutcome},
 		{name: "complete meets another's object", size: large, faults: []fault.Fault{complete(1, before)}, taken: true, want: sealift.ErrExists, withReader: sealift.ErrExists},
 		{name: "complete meets another write", size: large, faults: []fault.Fault{complete(1, fault.Fault{Status: 409, Code: "ConditionalRequestConflict"})}},
 		{name: "complete finds no upload", size: large, faults: []fault.Fault{complete(1, fault.Fault{Status: 404, Code: "NoSuchUpload"})}},
@@ -123,6 +126,9 @@ func (f *fixture) lose(t *testing.T, c loss, reader bool, want error) {
 	data := random(c.size)
 	r, err := open(t, conf).Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(data), int64(len(data))),
 		sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib}})
+	if f.unproven(err) && !reader {
+		want = sealift.ErrUnknownOutcome
+	}
 	if !errors.Is(err, want) || (err == nil) != (r != nil) {
 		t.Fatalf("receipt %v, error %v; want %v", r != nil, err, want)
 	}
@@ -408,6 +414,9 @@ func TestBucketThatIsNotThereIsSaid(t *testing.T) {
 // A part that another client's abort took away begins the upload anew.
 func TestUploadThatIsGoneBeginsAgain(t *testing.T) {
 	f := start(t)
+	if os.Getenv("SEALIFT_TEST_SERVER_NAME") == "versitygw" {
+		t.Skip("versitygw by itself forgets the checksum mode of a second upload to one key")
+	}
 	key := key(t)
 	conf := f.config(t, key)
 	conf.Transport = fault.Through(t, f.transport(t), fault.Fault{Op: "UploadPart", Nth: 3, After: true, Do: func() {

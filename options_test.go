@@ -80,6 +80,7 @@ func optionCases() []optionCase {
 // refusal names the action.
 func TestEachOptionArrivesAndNeedsItsOwnAction(t *testing.T) {
 	f := start(t, "--with-options")
+	f.sandboxOnly(t, "it has no KMS, no locks and no roles")
 	everything := policy.Want{Tagging: true, Retention: true, LegalHold: true, KMSKey: kmsKey}
 	for _, c := range optionCases() {
 		for _, size := range []int{10, 6 * mib} {
@@ -128,6 +129,7 @@ func (f *fixture) uploadAs(t *testing.T, want policy.Want, key string, size int,
 // A session for one encryption context encrypts with no other.
 func TestSessionIsForItsEncryptionContext(t *testing.T) {
 	f := start(t, "--with-options")
+	f.sandboxOnly(t, "it has no KMS")
 	key := key(t)
 	want := policy.Want{Keys: []string{key}, KMSKey: kmsKey, KMSContext: map[string]string{"team": "x"}}
 	options := sealift.Options{Encryption: "aws:kms", KMSKeyID: kmsKey, KMSContext: map[string]string{"team": "y"}}
@@ -143,6 +145,7 @@ func TestSessionIsForItsEncryptionContext(t *testing.T) {
 // Where who asks pays, every request must say so: the parts and the looks too.
 func TestRequesterPays(t *testing.T) {
 	f := start(t)
+	f.sandboxOnly(t, "it has no request payment")
 	if _, err := f.admin.PutBucketRequestPayment(t.Context(), &s3.PutBucketRequestPaymentInput{Bucket: &f.Bucket,
 		RequestPaymentConfiguration: &types.RequestPaymentConfiguration{Payer: types.PayerRequester}}); err != nil {
 		t.Fatal(err)

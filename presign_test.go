@@ -95,7 +95,7 @@ func TestPresignedRequestStoresTheseBytesAndNothingElse(t *testing.T) {
 			}, "SignatureDoesNotMatch"},
 		} {
 			status, code := anyone.send(t, r, bytes.NewReader(try.body), int64(len(try.body)), try.change)
-			if status < 400 || try.code != "" && code != try.code {
+			if status < 400 || try.code != "" && code != try.code && f.other == "" {
 				t.Errorf("%s: %s: %d %s, want %s", name, what, status, code, try.code)
 			}
 		}
@@ -207,6 +207,7 @@ func TestPresignedRequestEnds(t *testing.T) {
 // What cannot be is refused, and what is printed of it has no secret in it.
 func TestPresignRefuses(t *testing.T) {
 	f := start(t)
+	f.sandboxOnly(t, "its keys do not expire")
 	key, crc := key(t), sum.Of([]byte("x")).String()
 	var log bytes.Buffer
 	c := f.config(t, key)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -36,14 +37,14 @@ func TestObjectIsTheSourceWhateverItsSize(t *testing.T) {
 		if got := f.get(t, key); !bytes.Equal(got, data) {
 			t.Fatalf("%d bytes: the object has %d others", size, len(got))
 		}
-		checkReceipt(t, r, data, up.Run(), size > 5*mib)
+		checkReceipt(t, f, r, data, up.Run(), size > 5*mib)
 		if n := f.openUploads(t, key); n != 0 {
 			t.Errorf("%d bytes: %d uploads are left open", size, n)
 		}
 	}
 }
 
-func checkReceipt(t *testing.T, r *receipt.Receipt, data []byte, run string, multipart bool) {
+func checkReceipt(t *testing.T, f *fixture, r *receipt.Receipt, data []byte, run string, multipart bool) {
 	t.Helper()
 	if err := r.Check(); err != nil {
 		t.Error(err)
@@ -54,6 +55,9 @@ func checkReceipt(t *testing.T, r *receipt.Receipt, data []byte, run string, mul
 	}
 	if r.Run != run || (r.Multipart != nil) != multipart || r.BytesSent != int64(len(data)) || r.Retries != 0 {
 		t.Errorf("%d bytes: %+v", len(data), r)
+	}
+	if f.other != "" {
+		return // no role, no versions
 	}
 	s := r.Session
 	if s.RoleARN == nil || s.AssumedRoleARN == nil || s.Expires == nil || s.Narrowing != "object" || !strings.HasPrefix(s.KeyID, "ASIA") {
@@ -86,11 +90,15 @@ func TestStrictAndNoHash(t *testing.T) {
 
 func TestOptionsArriveAtTheObject(t *testing.T) {
 	f := start(t)
+	class, encryption := "STANDARD_IA", "AES256"
+	if f.other != "" {
+		class, encryption = "", ""
+	}
 	for _, size := range []int{10, 6 * mib} {
 		key := key(t)
 		r, err := open(t, f.config(t, key)).Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(random(size)), int64(size)),
 			sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib, ContentType: "text/x-test",
-				CacheControl: "no-store", Metadata: map[string]string{"colour": "blue"}, StorageClass: "STANDARD_IA", Encryption: "AES256"}})
+				CacheControl: "no-store", Metadata: map[string]string{"colour": "blue"}, StorageClass: class, Encryption: encryption}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,8 +107,11 @@ func TestOptionsArriveAtTheObject(t *testing.T) {
 			t.Fatal(err)
 		}
 		if *got.ContentType != "text/x-test" || *got.CacheControl != "no-store" || got.Metadata["colour"] != "blue" ||
-			got.Metadata["sealift-transfer"] != r.Transfer || r.Object.StorageClass != "STANDARD_IA" || *r.Object.Encryption != "AES256" {
+			got.Metadata["sealift-transfer"] != r.Transfer {
 			t.Errorf("head: %+v\nreceipt: %+v", got, r.Object)
+		}
+		if f.other == "" && (r.Object.StorageClass != class || *r.Object.Encryption != encryption) {
+			t.Errorf("receipt: %+v", r.Object)
 		}
 	}
 }
@@ -229,7 +240,7 @@ func TestCancelDuringCompleteIsSettled(t *testing.T) {
 	c := f.config(t, key)
 	c.Transport = fault.Through(t, f.transport(t), fault.Fault{Op: "CompleteMultipartUpload", Nth: 1, After: true, Do: cancel})
 	r, err := open(t, c).Upload(ctx, sealift.ReaderAt(bytes.NewReader(random(12*mib)), 12*mib), sealift.Object{Bucket: f.Bucket, Key: key})
-	if err != nil || r == nil || f.get(t, key) == nil {
+	if !f.unproven(err) && (err != nil || r == nil) || f.get(t, key) == nil {
 		t.Errorf("stored object is reported as %v", err)
 	}
 }
@@ -284,12 +295,15 @@ func TestManyUploadsShareOneUploader(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
-	for i := range 12 {
+	for i := range 100 {
 		wg.Go(func() {
-			size := int64(i) * mib
-			object := sealift.Object{Bucket: f.Bucket, Key: "many/" + string(rune('a'+i)), Options: sealift.Options{PartSize: 5 * mib}}
+			size := int64(i) * 1000
+			if i < 12 {
+				size = int64(i) * mib
+			}
+			object := sealift.Object{Bucket: f.Bucket, Key: "many/" + strconv.Itoa(i), Options: sealift.Options{PartSize: 5 * mib}}
 			if _, err := up.Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(random(int(size))), size), object); err != nil {
-				t.Errorf("%d MiB: %v", i, err)
+				t.Errorf("%d bytes: %v", size, err)
 			}
 		})
 	}

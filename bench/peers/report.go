@@ -14,7 +14,7 @@ const reference = "s5cmd"
 // markdown is the whole report.
 func markdown(tables []table, tools []*tool, rounds int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make peers-bench` on %s; not by hand.\n\n", time.Now().UTC().Format("2006-01-02"))
+	fmt.Fprintf(&b, "# Benchmarks\n\nWritten by `make bench` on %s; not by hand.\n\n", time.Now().UTC().Format("2006-01-02"))
 	fmt.Fprintf(&b, "Machine: %s, %d processors, %s/%s, %s. The server is `bench/nulls3`, an S3 that keeps nothing, on loopback\n"+
 		"and on the same processors. Files are in the page cache. Each tool ran %d times (`aws` once), in turn; figures are medians, CPU is\n"+
 		"the client's user and system time, ×%s is the median of the ratios within a round. The machine is shared: trust the ratios.\n", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), rounds, reference)

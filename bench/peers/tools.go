@@ -57,7 +57,7 @@ func build(ctx context.Context, bin string) ([]*tool, error) {
 		{name: "sealift, library", version: "this", words: func(l load, s server) []string {
 			return []string{at("library"), "-endpoint", s.endpoint, "-ca", s.ca, l.source}
 		}},
-		{name: "s5cmd", version: first(ctx, at("s5cmd"), "version"), words: func(l load, s server) []string {
+		{name: "s5cmd", version: module(ctx, "github.com/peak/s5cmd/v2"), words: func(l load, s server) []string {
 			return []string{at("s5cmd"), "--endpoint-url", s.endpoint, "--log", "error", "cp", l.source + slash(l), "s3://bucket/s5cmd/"}
 		}},
 		{name: "transfermanager", version: module(ctx, "github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"), words: func(l load, s server) []string {
@@ -88,7 +88,7 @@ func rcloneTool(ctx context.Context, bin string) *tool {
 	t := &tool{name: "rclone", words: func(l load, s server) []string {
 		words := []string{program, "copy", l.source, ":s3:bucket/rclone/", "--config", "", "--s3-provider", "Other", "--s3-env-auth", "--s3-endpoint", s.endpoint,
 			"--ca-cert", s.ca, "--s3-no-check-bucket", "--s3-no-head", "--s3-disable-checksum", "--ignore-checksum", "--no-check-dest", "--no-traverse",
-			"--s3-chunk-size", "8M", "--s3-upload-concurrency", "8"}
+			"--multi-thread-cutoff", "1P", "--s3-chunk-size", "8M", "--s3-upload-concurrency", "8"}
 		if l.tree {
 			words = append(words, "--transfers", "32")
 		}

@@ -64,7 +64,8 @@ func (t *Transfer) complete(ctx context.Context, c *completion) (s3wire.Stored, 
 // object if one attempt had its effect after all.
 func (t *Transfer) completeFailed(ctx context.Context, c *completion, err error) (s3wire.Stored, error) {
 	switch {
-	case c.lost && !errors.Is(err, ErrUnknown):
+	case errors.Is(err, ErrUnknown): // whatever it wraps
+	case c.lost:
 		if found, sight := t.look(ctx, c.whole); sight == ours {
 			return found.Stored, nil
 		}

@@ -101,6 +101,9 @@ func Classify(err error) Class {
 	if class, ok := codes[e.Code]; ok {
 		return class
 	}
+	if e.Code != "" && (e.Status == http.StatusNotImplemented || e.Status == http.StatusConflict) {
+		return Refused // in a server's own words: it will not change its mind
+	}
 	return classifyStatus(e.Status)
 }
 

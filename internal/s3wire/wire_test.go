@@ -121,6 +121,16 @@ func TestErrorInsideA200IsAnError(t *testing.T) {
 	}
 }
 
+// A server that says in its own words what it will never do is not asked again.
+func TestRefusalsForGoodAreRefusals(t *testing.T) {
+	for code, status := range map[string]int{"NotImplemented": 501, "InvalidBucketState": 409, "ObjectParentIsFile": 409} {
+		c := serve(t, say(status, "", "<Error><Code>"+code+"</Code></Error>"))
+		if _, err := c.Put(t.Context(), object, bytesOf("x"), true); Classify(err) != Refused || Lost(err) {
+			t.Errorf("%s is class %d, lost %v: %v", code, Classify(err), Lost(err), err)
+		}
+	}
+}
+
 // Someone may have to find an MFA device before there are credentials: that is
 // no connection that stands still.
 func TestCredentialsMayTakeTheirTime(t *testing.T) {
