@@ -16,6 +16,7 @@ var meanings = []struct{ inner, outer error }{
 	{engine.ErrExists, ErrExists},
 	{engine.ErrIntegrity, ErrIntegrity},
 	{source.ErrChanged, ErrSourceChanged},
+	{source.ErrRead, ErrInvalid},
 	{plan.ErrNegative, ErrInvalid},
 	{plan.ErrPartSize, ErrInvalid},
 	{plan.ErrTooLarge, ErrInvalid},

@@ -71,6 +71,9 @@ func (u *Uploader) Parts(ctx context.Context, ref Ref, from Source, first, last 
 	if from.of == nil {
 		return nil, fmt.Errorf("%w: no source", ErrInvalid)
 	}
+	if from.of.Flows() {
+		return nil, fmt.Errorf("%w: a stream has no parts before it is read", ErrInvalid)
+	}
 	t, err := u.shared(ref, from)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,8 @@ type Source struct{ of *source.Source }
 func File(f *os.File) Source { return Source{source.File(f)} }
 
 // Stream is a source of what r gives until io.EOF, read once, from start to
-// end. Any other error of r aborts the upload. A Source of it serves one Upload.
+// end. Any other error of r aborts the upload. A Source of it serves one Upload: a
+// second is ErrInvalid.
 //
 // Its size need not be known: parts grow as it goes. In memory, all streams of
 // a Budget hold at most 64 MiB that S3 does not have yet; parts beyond 16 MiB,

@@ -131,16 +131,19 @@ func TestBrokenStreamsAreNotStored(t *testing.T) {
 	}
 }
 
+// A mishap is a set of faults and what must come of a stream that meets them.
+type mishap struct {
+	name   string
+	size   int // bytes; three times as many where they are spooled
+	faults []fault.Fault
+	want   error // nil is stored
+	fails  bool  // S3 asks for what has been let go
+}
+
 func TestStreamsSurviveLostAnswers(t *testing.T) {
 	f := start(t)
-	const large = 30 * mib
-	for _, c := range []struct {
-		name   string
-		size   int
-		faults []fault.Fault
-		want   error // nil is stored
-		fails  bool
-	}{
+	const large = 25 * mib
+	for _, c := range []mishap{
 		{name: "create never arrives", size: large, faults: []fault.Fault{{Op: "CreateMultipartUpload", Nth: 1}}},
 		{name: "part is lost before", size: large, faults: []fault.Fault{{Op: "UploadPart", Nth: 2}}},
 		{name: "part is lost after", size: large, faults: []fault.Fault{{Op: "UploadPart", Nth: 2, After: true}, {Op: "UploadPart", Nth: 4, After: true}}},
@@ -157,33 +160,42 @@ func TestStreamsSurviveLostAnswers(t *testing.T) {
 		{name: "put is lost before", size: 1000, faults: []fault.Fault{{Op: "PutObject", Nth: 1}}},
 		{name: "put is lost after", size: 1000, faults: []fault.Fault{{Op: "PutObject", Nth: 1, After: true}}, want: sealift.ErrUnknownOutcome},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			key, folder := key(t), t.TempDir()
-			conf := f.config(t, key)
-			conf.Transport = fault.Through(t, f.transport(t), c.faults...)
-			data := random(c.size)
-			r, err := open(t, conf).Upload(t.Context(), sealift.Stream(unseekable{bytes.NewReader(data)}, folder),
-				sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib}})
-			if c.fails {
-				if err == nil || !strings.Contains(err.Error(), "cannot be read again") {
-					t.Errorf("error is %v", err)
-				}
-			} else if !errors.Is(err, c.want) && !f.unproven(err) || (err == nil) != (r != nil) {
-				t.Errorf("error is %v, want %v", err, c.want)
-			}
-			got := f.get(t, key)
-			if err == nil && !bytes.Equal(got, data) {
-				t.Errorf("reported as stored, but the object has %d bytes", len(got))
-			}
-			if err != nil && got != nil && !errors.Is(err, sealift.ErrUnknownOutcome) {
-				t.Errorf("an object of %d bytes is stored", len(got))
-			}
-			if n := f.openUploads(t, key); n != 0 {
-				t.Errorf("%d uploads are left open", n)
-			}
-			bare(t, folder)
-		})
+		t.Run(c.name, func(t *testing.T) { f.pour(t, c, false) })
+		t.Run(c.name+", spooled", func(t *testing.T) { f.pour(t, c, true) })
 	}
+}
+
+// pour uploads a stream through c's faults, from memory or from the spool
+// folder, and checks the outcome.
+func (f *fixture) pour(t *testing.T, c mishap, spool bool) {
+	key, folder := key(t), t.TempDir()
+	conf := f.config(t, key)
+	conf.Transport = fault.Through(t, f.transport(t), c.faults...)
+	data := random(c.size)
+	partSize := int64(5 * mib)
+	if spool {
+		data, partSize = random(c.size*3), 17*mib
+	}
+	source := sealift.Stream(unseekable{bytes.NewReader(data)}, folder)
+	r, err := open(t, conf).Upload(t.Context(), source, sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: partSize}})
+	if c.fails {
+		if err == nil || !strings.Contains(err.Error(), "cannot be read again") {
+			t.Errorf("error is %v", err)
+		}
+	} else if !errors.Is(err, c.want) && !f.unproven(err) || (err == nil) != (r != nil) {
+		t.Errorf("error is %v, want %v", err, c.want)
+	}
+	got := f.get(t, key)
+	if err == nil && !bytes.Equal(got, data) {
+		t.Errorf("reported as stored, but the object has %d bytes", len(got))
+	}
+	if err != nil && got != nil && !errors.Is(err, sealift.ErrUnknownOutcome) {
+		t.Errorf("an object of %d bytes is stored", len(got))
+	}
+	if n := f.openUploads(t, key); n != 0 {
+		t.Errorf("%d uploads are left open", n)
+	}
+	bare(t, folder)
 }
 
 // Whoever leaves while the stream gives nothing is not held up by it.
@@ -275,4 +287,59 @@ func TestStreamsShareMemory(t *testing.T) {
 	}
 	all.Wait()
 	bare(t, folder)
+}
+
+// A stream that stands still holds nothing up: neither with a byte nor with
+// none does it keep another from the memory that it needs.
+func TestStreamsThatStandStillHoldNothingUp(t *testing.T) {
+	quiet(t)
+	f := start(t)
+	budget, folder := sealift.NewBudget(2, 0), t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	var still sync.WaitGroup
+	for i := range 20 {
+		key := key(t)
+		conf := f.config(t, key)
+		conf.Budget = budget
+		up := open(t, conf)
+		r, w := io.Pipe()
+		defer w.Close()
+		still.Go(func() {
+			if _, err := up.Upload(ctx, sealift.Stream(r, folder), sealift.Object{Bucket: f.Bucket, Key: key}); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+			r.Close()
+		})
+		if i%2 == 0 {
+			w.Write([]byte("x"))
+		}
+	}
+	key := key(t)
+	conf := f.config(t, key)
+	conf.Budget = budget
+	data := random(30 * mib)
+	if _, err := open(t, conf).Upload(t.Context(), sealift.Stream(unseekable{bytes.NewReader(data)}, folder), sealift.Object{Bucket: f.Bucket, Key: key}); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	still.Wait()
+	bare(t, folder)
+}
+
+// What is left of a stream that was read is not stored for the whole.
+func TestStreamsAreReadOnce(t *testing.T) {
+	f := start(t)
+	key := key(t)
+	up := open(t, f.config(t, key))
+	source := sealift.Stream(strings.NewReader("once"), "")
+	object := sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{IfExists: "overwrite"}}
+	if _, err := up.Upload(t.Context(), source, object); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := up.Upload(t.Context(), source, object); !errors.Is(err, sealift.ErrInvalid) {
+		t.Errorf("error is %v", err)
+	}
+	if got := f.get(t, key); string(got) != "once" {
+		t.Errorf("the object is %q", got)
+	}
 }

@@ -204,7 +204,7 @@ func (u *Uploader) log(e Event) {
 		return
 	}
 	facts := []slog.Attr{slog.String("run", e.Run), slog.String("transfer", e.Transfer), slog.String("bucket", e.Bucket), slog.String("key", e.Key)}
-	if e.Type != "waiting" {
+	if e.Type != "waiting" && e.Size >= 0 {
 		facts = append(facts, slog.Int64("bytes", e.Size))
 	}
 	if e.RequestID != "" {

@@ -76,7 +76,10 @@ func (t *Transfer) streaming() (*stream, error) {
 // run stores the stream: by one PutObject if it ends within the first part,
 // else as parts.
 func (s *stream) run(ctx context.Context) (Result, error) {
-	s.in = s.t.Source.Intake()
+	var err error
+	if s.in, err = s.t.Source.Intake(); err != nil {
+		return Result{}, err
+	}
 	defer s.in.Close()
 	first, err := s.next(ctx)
 	if err == io.EOF {

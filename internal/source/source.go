@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/sealift/sealift/internal/sum"
@@ -31,6 +32,7 @@ type Source struct {
 
 	flow  io.Reader // of a stream; nil otherwise
 	spool string
+	read  atomic.Bool
 }
 
 // File is the source of a regular file's bytes; anything else is refused by

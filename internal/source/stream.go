@@ -46,8 +46,15 @@ type given struct {
 	err error
 }
 
-// Intake begins to read a stream. Close it.
-func (s *Source) Intake() *Intake {
+// ErrRead says that a stream has been read before.
+var ErrRead = errors.New("a stream is read once")
+
+// Intake begins to read a stream. Close it. A second one would find what the
+// first has left, which is mostly nothing: it is ErrRead.
+func (s *Source) Intake() (*Intake, error) {
+	if s.read.Swap(true) {
+		return nil, ErrRead
+	}
 	in := &Intake{r: s.flow, asked: make(chan []byte), given: make(chan given, 1)}
 	go func() {
 		for buf := range in.asked {
@@ -55,7 +62,7 @@ func (s *Source) Intake() *Intake {
 			in.given <- given{n, err}
 		}
 	}()
-	return in
+	return in, nil
 }
 
 // Close lets the goroutine go.
