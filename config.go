@@ -33,6 +33,13 @@ type Config struct {
 	Region   string // of the bucket; required, "us-east-1" for most other servers
 	Endpoint string // URL of an S3 server; "" is AWS's own, by the SDK's rules
 
+	// How AWS's own endpoints are chosen. With an Endpoint only PathStyle can
+	// be, and Accelerate alone or with DualStack.
+	DualStack  bool // reachable by IPv6 too
+	FIPS       bool // with cryptography validated by FIPS 140
+	Accelerate bool // by the nearest edge, where the bucket has that turned on
+	PathStyle  bool // the bucket in the path, and not in the host's name
+
 	// AllowPlainHTTP lets an Endpoint in plain http be off loopback.
 	AllowPlainHTTP bool
 
@@ -71,7 +78,14 @@ func (c Config) check() error {
 	if err := s3wire.CheckEndpoint(c.Endpoint, c.AllowPlainHTTP); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
+	if err := c.addressing().Check(c.Endpoint); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
 	return nil
+}
+
+func (c Config) addressing() s3wire.Addressing {
+	return s3wire.Addressing{DualStack: c.DualStack, FIPS: c.FIPS, Accelerate: c.Accelerate, PathStyle: c.PathStyle}
 }
 
 // withDefaults fills in what was left to the library.
@@ -100,7 +114,7 @@ const keepTrying = 10 * time.Minute
 // client is how the Uploader talks to S3 with those credentials.
 func (c Config) client(credentials aws.CredentialsProvider) *s3wire.Client {
 	return s3wire.New(s3wire.Config{
-		Credentials: credentials, Region: c.Region, Endpoint: c.Endpoint, Transport: c.Transport,
+		Credentials: credentials, Region: c.Region, Endpoint: c.Endpoint, Addressing: c.addressing(), Transport: c.Transport,
 		UserAgent: fmt.Sprintf("sealift/%s (%s; %s) run/%s", Version, runtime.GOOS, runtime.GOARCH, c.Run),
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 // An Object says where a source goes.
 type Object struct {
-	Bucket string
+	Bucket string // a name, or the ARN of an access point
 	Key    string // UTF-8, 1 to 1,024 bytes, no control characters, no "." or ".." segment
 	Options
 }

@@ -152,6 +152,9 @@ func (u *Uploader) check(o Object) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
+	if err := u.s3.CheckBucket(context.Background(), o.Bucket); err != nil {
+		return &meant{ErrInvalid, err}
+	}
 	if u.config.Endpoint == "" {
 		if err := o.checkStorageClass(); err != nil {
 			return &meant{ErrInvalid, err}

@@ -24,7 +24,7 @@ func (n Names) UserPolicy() Document {
 // action s3:PutObject.)
 func (n Names) UploadRolePolicy() Document {
 	d := document(
-		allow("WriteObjects", Strings{n.keys()}, writeActions(n.Tagging, n.Retention, n.LegalHold)...),
+		allow("WriteObjects", n.keys(), writeActions(n.Tagging, n.Retention, n.LegalHold)...),
 		allow("FindOpenUploads", Strings{n.BucketARN()}, "s3:ListBucketMultipartUploads"))
 	if n.KMSKey != "" {
 		d.Statement = append(d.Statement, n.useKey("EncryptWithKey", "kms:GenerateDataKey", "kms:Decrypt"))
@@ -75,7 +75,7 @@ func viaS3(partition, region string) Strings {
 // s3:prefix condition: a HEAD has no prefix, so the condition would never hold.
 func (n Names) ReaderRolePolicy() Document {
 	d := document(
-		allow("ReadObjects", Strings{n.keys()}, "s3:GetObject", "s3:GetObjectVersion",
+		allow("ReadObjects", n.keys(), "s3:GetObject", "s3:GetObjectVersion",
 			"s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"),
 		allow("SeeMissingKeys", Strings{n.BucketARN()}, "s3:ListBucket"))
 	if n.KMSKey != "" {

@@ -20,6 +20,8 @@ type Names struct {
 	Trail       string // "" = uploads
 	Topic       string // "" = upload-notifications
 
+	AccessPoint string // ARN of one of the bucket, through which the roles may go too; "" = none
+
 	KMSKey string // ARN of the key that encrypts the bucket; "" = SSE-S3
 
 	TLS         bool // write the statements that deny plain http and TLS below 1.2
@@ -66,8 +68,15 @@ func (n Names) TopicARN() string { return n.regional("sns", n.Filled().Topic) }
 // TrailARN is the trail.
 func (n Names) TrailARN() string { return n.regional("cloudtrail", "trail/"+n.Filled().Trail) }
 
-// keys is the pattern of the keys that the roles may touch.
-func (n Names) keys() string { return n.BucketARN() + "/" + Escape(n.Prefix) + "*" }
+// keys are the patterns of the keys that the roles may touch.
+func (n Names) keys() Strings {
+	keys := Escape(n.Prefix) + "*"
+	all := Strings{n.BucketARN() + "/" + keys}
+	if n.AccessPoint != "" {
+		all = append(all, n.AccessPoint+"/object/"+keys)
+	}
+	return all
+}
 
 func (n Names) s3(bucket string) string { return "arn:" + n.Filled().Partition + ":s3:::" + bucket }
 

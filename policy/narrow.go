@@ -37,7 +37,7 @@ const (
 // Want is what a run is going to write.
 type Want struct {
 	Partition string   // "" = aws
-	Bucket    string   // a name, no ARN
+	Bucket    string   // a name, or the ARN of an access point
 	Keys      []string // exact keys, unescaped; none = Prefix is what is wanted
 	Prefix    string   // the narrowest one that the destination names, unescaped; "" = none
 	Beside    []string // exact keys that are wanted beside either, unescaped
@@ -141,15 +141,24 @@ func (w Want) useKey() Statement {
 // contextName is what can surely stand in the name of a condition key.
 var contextName = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,128}$`)
 
+// arn is what names keys of the bucket. Those reached through an access point
+// are resources of it; the bucket behind is not known here, and its own policy
+// must let the access point decide.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-policies.html
+// (read 2026-11-25).
 func (w Want) arn(pattern string) string {
+	if accessPoint.MatchString(w.Bucket) {
+		return w.Bucket + "/object/" + pattern
+	}
 	return "arn:" + Names{Partition: w.Partition}.Filled().Partition + ":s3:::" + w.Bucket + "/" + pattern
 }
 
 // check refuses names that would come out as a wider permission than wanted,
 // or as one for another key.
 func (w Want) check() error {
-	if !bucketName.MatchString(w.Bucket) {
-		return fmt.Errorf("narrow session: %q is no bucket name", w.Bucket)
+	if !bucketName.MatchString(w.Bucket) && !accessPoint.MatchString(w.Bucket) {
+		return fmt.Errorf("narrow session: %q is no bucket name and no ARN of an access point", w.Bucket)
 	}
 	if strings.ContainsAny(w.KMSKey, "*?$") || strings.ContainsAny(w.Partition, "*?$:") {
 		return errors.New("narrow session: KMS key or partition holds a wildcard")
@@ -168,6 +177,12 @@ func (w Want) check() error {
 // bucketName is what S3 has ever taken as one, old buckets with capitals and
 // underscores included; no wildcard among it.
 var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
+
+// accessPoint is the ARN of one, of one region.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+// (recalled, not read again).
+var accessPoint = regexp.MustCompile(`^arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint/[a-z0-9][a-z0-9-]{1,48}[a-z0-9]$`)
 
 // Escape writes a key so that a policy takes every character of it as itself:
 // *, ? and $ become ${*}, ${?} and ${$}.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,6 +151,29 @@ func TestNarrowedKeyIsForS3AndItsContext(t *testing.T) {
 	}
 	if got := n.Document.Statement[1].Condition; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// Through an access point, keys are its resources, whatever the partition that
+// was given.
+func TestNarrowToKeysOfAnAccessPoint(t *testing.T) {
+	const ap = "arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap"
+	n, err := policy.Narrow(policy.Want{Partition: "aws", Bucket: ap, Keys: []string{"in/a*"}, Prefix: "in/"})
+	if err != nil || n.Document.Statement[0].Resource[0] != ap+"/object/in/a${*}" {
+		t.Errorf("got %s, %v", n.Text, err)
+	}
+	for _, bad := range []string{ap + "/x", "arn:aws:s3:*:123456789012:accesspoint/my-ap", "arn:aws:s3:::bucket", "arn:aws:s3::123456789012:accesspoint/mrap.mrap", ap + "*"} {
+		if n, err := policy.Narrow(policy.Want{Bucket: bad, Keys: []string{"k"}}); err == nil {
+			t.Errorf("%s: got %s, want an error", bad, n.Text)
+		}
+	}
+}
+
+func TestRolesReachKeysThroughAnAccessPoint(t *testing.T) {
+	const ap = "arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap"
+	d := policy.Names{Account: "123456789012", Bucket: "b-1", Prefix: "in/", AccessPoint: ap}.UploadRolePolicy()
+	if got := d.Statement[0].Resource; !slices.Equal(got, policy.Strings{"arn:aws:s3:::b-1/in/*", ap + "/object/in/*"}) {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -26,12 +26,40 @@ func parseDestination(address string) (destination, error) {
 	if !ok {
 		return destination{}, fmt.Errorf("%w: %s", errURL, address)
 	}
+	if strings.HasPrefix(rest, "arn:") {
+		return parseAccessPoint(rest)
+	}
 	bucket, key, _ := strings.Cut(rest, "/")
 	if !bucketName.MatchString(bucket) {
 		return destination{}, &advised{fmt.Errorf("%w: %s: bucket %q is not 3 to 63 lower-case letters, digits, dots and hyphens", errURL, address, bucket),
 			"correct the bucket's name: s3://BUCKET[/KEY], in lower case"}
 	}
 	return destination{bucket, key}, nil
+}
+
+// accessPoint is the ARN of one, in either of the forms that AWS writes, with a
+// key behind it or without.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+// (recalled, not read again).
+var accessPoint = regexp.MustCompile(`^(arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint)[:/]([a-z0-9][a-z0-9-]{1,48}[a-z0-9])(?:/(?s:(.*)))?$`)
+
+// parseAccessPoint reads ARN[/KEY].
+func parseAccessPoint(rest string) (destination, error) {
+	found := accessPoint.FindStringSubmatch(rest)
+	if found == nil {
+		return destination{}, &advised{fmt.Errorf("%w: s3://%s: no ARN of an access point", errURL, rest),
+			"write s3://arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME/KEY; other ARNs, of multi-region access points too, are not supported"}
+	}
+	return destination{found[1] + "/" + found[2], found[3]}, nil
+}
+
+// regionIn is that of an access point; "" for a bucket, whose name does not tell.
+func regionIn(bucket string) string {
+	if !strings.HasPrefix(bucket, "arn:") {
+		return ""
+	}
+	return strings.Split(bucket, ":")[3]
 }
 
 // folder tells whether sources keep their names under the destination.

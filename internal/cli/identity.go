@@ -15,6 +15,10 @@ type Identity struct {
 	Profile         string
 	Region          string
 	EndpointURL     string
+	DualStack       optional
+	FIPS            optional
+	Accelerate      optional
+	AddressingStyle string
 	CABundle        string
 	RoleARN         string
 	ExternalID      string
@@ -46,6 +50,18 @@ func (i *Identity) bindIdentity(f *pflag.FlagSet) {
 	f.StringVar(&i.MFACode, "mfa-code", "", "its present `CODE`; else asked for, on a terminal only")
 	f.StringVar(&i.Region, "region", "", "`REGION` of the bucket; else the profile's")
 	f.StringVar(&i.EndpointURL, "endpoint-url", "", "`URL` of an S3 server that is not AWS; also of its STS, where no other is configured")
+	for _, b := range []struct {
+		to          *optional
+		name, usage string
+	}{
+		{&i.DualStack, "use-dualstack-endpoint", "reach AWS by IPv6 too (default the profile's)"},
+		{&i.FIPS, "use-fips-endpoint", "reach AWS by endpoints whose cryptography is validated by FIPS 140 (default the profile's)"},
+		{&i.Accelerate, "use-accelerate-endpoint", "reach S3 by the nearest edge, where the bucket has transfer acceleration on (default the profile's)"},
+	} {
+		f.Var(b.to, b.name, b.usage)
+		f.Lookup(b.name).NoOptDefVal = "true"
+	}
+	f.Var(choice{to: &i.AddressingStyle, from: []string{"auto", "virtual", "path"}}, "addressing-style", "where the bucket's name stands: path is in the path, for servers that know no other; auto and virtual in the host's name where it can be (default the profile's, else auto)")
 	f.StringVar(&i.CABundle, "ca-bundle", "", "trust the certificates in this `FILE` and no others")
 	f.StringVar(&i.ReaderProfile, "reader-profile", "", "AWS `PROFILE` that may read: to look whether a key is taken, and to settle lost answers")
 	f.StringVar(&i.ReaderRoleARN, "reader-role-arn", "", "`ARN` of a role that may read, assumed from the same base identity")

@@ -185,8 +185,9 @@ func (p *Presign) mint(ctx context.Context, tell *teller, to destination) (*sign
 
 // sign makes the request. Nothing is sent.
 func (p *Presign) sign(ctx context.Context, tell *teller, who *signedIn, object sealift.Object) (*http.Request, error) {
-	up, err := sealift.New(sealift.Config{Credentials: who.session, Region: who.region, Endpoint: who.endpoint,
-		AllowPlainHTTP: p.AllowPlainHTTP, Run: tell.run, Logger: tell.log})
+	c := who.at()
+	c.AllowPlainHTTP, c.Run, c.Logger = p.AllowPlainHTTP, tell.run, tell.log
+	up, err := sealift.New(c)
 	if err != nil {
 		return nil, err
 	}

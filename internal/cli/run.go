@@ -118,11 +118,10 @@ func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destin
 
 // config is that of the library's Uploader.
 func (r *run) config(who *signedIn, heard func(sealift.Event)) sealift.Config {
-	return sealift.Config{
-		Credentials: who.session, Reader: who.reader, Region: who.region, Endpoint: who.endpoint,
-		AllowPlainHTTP: r.upload.AllowPlainHTTP, RootCAs: who.roots, Proxy: http.ProxyFromEnvironment, Budget: r.upload.budget(),
-		KeepTrying: r.upload.keepTrying(), Run: r.id, Logger: r.log, OnEvent: heard,
-	}
+	c := who.at()
+	c.AllowPlainHTTP, c.Proxy, c.Budget = r.upload.AllowPlainHTTP, http.ProxyFromEnvironment, r.upload.budget()
+	c.KeepTrying, c.Run, c.Logger, c.OnEvent = r.upload.keepTrying(), r.id, r.log, heard
+	return c
 }
 
 // sendAll sends every source, a few at once, and returns one error or nil for

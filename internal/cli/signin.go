@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/sealift/sealift"
 	"github.com/sealift/sealift/internal/profile"
 	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/policy"
@@ -25,6 +26,13 @@ type signedIn struct {
 	region   string
 	endpoint string // "" = AWS's own
 	roots    *x509.CertPool
+	s3       profile.S3
+}
+
+// at is the Config of an Uploader that goes where they act.
+func (w *signedIn) at() sealift.Config {
+	return sealift.Config{Credentials: w.session, Reader: w.reader, Region: w.region, Endpoint: w.endpoint, RootCAs: w.roots,
+		DualStack: w.s3.DualStack, FIPS: w.s3.FIPS, Accelerate: w.s3.Accelerate, PathStyle: w.s3.PathStyle}
 }
 
 // leastSession is the shortest session that AWS gives. Other servers, as the
@@ -45,7 +53,7 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 	if err != nil {
 		return nil, err
 	}
-	who := &signedIn{region: id.Region, endpoint: id.Endpoint("s3"), roots: id.RootCAs}
+	who := &signedIn{region: id.Region, endpoint: id.Endpoint("s3"), roots: id.RootCAs, s3: id.S3}
 	if who.region == "" {
 		return nil, &usageError{"no region is known", "give --region, or region in the profile"}
 	}
@@ -54,6 +62,13 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 	}
 	if err := s3wire.CheckEndpoint(who.endpoint, i.AllowPlainHTTP); err != nil {
 		return nil, fmt.Errorf("%s: %w", i.endpointFrom(), err)
+	}
+	if err := i.checkAddressing(who); err != nil {
+		return nil, err
+	}
+	wire := s3wire.New(s3wire.Config{Region: who.region, Endpoint: who.endpoint, Addressing: s3wire.Addressing(who.s3)})
+	if err := wire.CheckBucket(ctx, want.Bucket); err != nil {
+		return nil, &usageError{err.Error(), "an access point or a bucket cannot be addressed so: check its name, --region, --endpoint-url, --addressing-style, and --use-accelerate-endpoint, --use-fips-endpoint and --use-dualstack-endpoint, in the profile too"}
 	}
 	if i.SessionDuration > 0 && i.SessionDuration < leastSession && id.How != profile.Held && id.Endpoint("sts") == "" {
 		return nil, &usageError{fmt.Sprintf("--session-duration %v is below the 15m that AWS gives at least", i.SessionDuration), "give a time from 15m to 12h, as 1h or 3600"}
@@ -79,6 +94,27 @@ func (i *Identity) signIn(ctx context.Context, tell *teller, want policy.Want) (
 	return who, err
 }
 
+// checkAddressing refuses, by their names, settings that do not go together.
+func (i *Identity) checkAddressing(who *signedIn) error {
+	on := map[string]bool{"use-dualstack-endpoint": who.s3.DualStack, "use-fips-endpoint": who.s3.FIPS, "use-accelerate-endpoint": who.s3.Accelerate}
+	for _, c := range []struct {
+		both          bool
+		one, excludes string
+	}{
+		{who.endpoint != "", "use-dualstack-endpoint", i.endpointFrom()},
+		{who.endpoint != "", "use-fips-endpoint", i.endpointFrom()},
+		{who.endpoint != "", "use-accelerate-endpoint", i.endpointFrom()},
+		{who.s3.FIPS, "use-accelerate-endpoint", "--use-fips-endpoint"},
+		{who.s3.PathStyle, "use-accelerate-endpoint", "--addressing-style path"},
+	} {
+		if on[c.one] && c.both {
+			return &usageError{fmt.Sprintf("--%s and %s exclude each other", c.one, c.excludes),
+				"give --" + c.one + "=false, or leave out the other; the profile and AWS_USE_… variables set them too (" + strings.ReplaceAll(c.one, "-", "_") + ")"}
+		}
+	}
+	return nil
+}
+
 // endpointFrom is what names the endpoint.
 func (i *Identity) endpointFrom() string {
 	if i.EndpointURL != "" {
@@ -100,7 +136,8 @@ func nameAside(err error, name string) error {
 func (i *Identity) options(tell *teller) profile.Options {
 	return profile.Options{
 		Profile: i.Profile, ConfigFile: i.configFile, CredentialsFile: i.credentialsFile,
-		Region: i.Region, EndpointURL: i.EndpointURL, CABundle: i.CABundle,
+		Region: i.Region, DualStack: i.DualStack.value, FIPS: i.FIPS.value, Accelerate: i.Accelerate.value, AddressingStyle: i.AddressingStyle,
+		EndpointURL: i.EndpointURL, CABundle: i.CABundle,
 		AllowPlainHTTP: i.AllowPlainHTTP, AllowLongLivedKeys: i.AllowLongLived,
 		RoleARN: i.RoleARN, ExternalID: i.ExternalID, MFASerial: i.MFASerial,
 		SourceIdentity: i.SourceIdentity, SessionName: i.SessionName, Tags: i.SessionTags.of, Duration: i.SessionDuration,
@@ -126,7 +163,7 @@ func (i *Identity) narrowed(tell *teller, id *profile.Identity, want policy.Want
 	}
 	want.Partition = partition(id.RoleARN)
 	if mode != "off" {
-		if want.KMSKey, err = keyARN(want.KMSKey, id.RoleARN, id.Region); err != nil {
+		if want.KMSKey, err = keyARN(want.KMSKey, id.RoleARN, cmp.Or(regionIn(want.Bucket), id.Region)); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -29,9 +29,21 @@ func TestDestinationsGiveKeys(t *testing.T) {
 			t.Errorf("%s to %s: key %q, prefix %q", c.source, c.address, key, to.prefix())
 		}
 	}
-	for _, address := range []string{"", "bucket", "s3:/bucket", "S3://bucket", "s3://", "s3:///key", "s3://ab", "s3://Bucket/", "s3://-bucket/", "s3://" + strings.Repeat("b", 64)} {
+	for _, address := range []string{"", "bucket", "s3:/bucket", "S3://bucket", "s3://", "s3:///key", "s3://ab", "s3://Bucket/", "s3://-bucket/", "s3://" + strings.Repeat("b", 64),
+		"s3://arn:aws:s3:::bucket/key", "s3://arn:aws:s3::123456789012:accesspoint/many.mrap/k", "s3://arn:aws:s3:eu-west-1:12:accesspoint/ap/k", "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/"} {
 		if _, err := parseDestination(address); !errors.Is(err, errURL) {
 			t.Errorf("%q: got %v", address, err)
+		}
+	}
+}
+
+// An access point is a bucket by its ARN, in both of AWS's forms.
+func TestDestinationsByAccessPoint(t *testing.T) {
+	const ap = "arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/my-ap"
+	for address, key := range map[string]string{ap: "", ap + "/": "", ap + "/in/": "in/", ap + "/in/b": "in/b", strings.Replace(ap, "accesspoint/", "accesspoint:", 1) + "/k": "k"} {
+		to, err := parseDestination("s3://" + address)
+		if err != nil || to != (destination{ap, key}) || regionIn(to.bucket) != "cn-north-1" {
+			t.Errorf("%s: %+v, %v", address, to, err)
 		}
 	}
 }

@@ -95,6 +95,12 @@ func (l *loader) configure(ctx context.Context, named string) error {
 		config.WithRegion(l.options.Region),
 		config.WithLogger(sdkLog{l.options.Logger}),
 	}
+	if dual := l.options.DualStack; dual != nil {
+		opts = append(opts, config.WithUseDualStackEndpoint(dualStack(*dual)))
+	}
+	if fips := l.options.FIPS; fips != nil {
+		opts = append(opts, config.WithUseFIPSEndpoint(withFIPS(*fips)))
+	}
 	if named != "" {
 		opts = append(opts, config.WithSharedConfigProfile(named))
 	}

@@ -43,9 +43,13 @@ type Options struct {
 	ConfigFile      string // "" = AWS_CONFIG_FILE, then ~/.aws/config
 	CredentialsFile string // "" = AWS_SHARED_CREDENTIALS_FILE, then ~/.aws/credentials
 
-	Region      string // "" = AWS_REGION, AWS_DEFAULT_REGION, the profile's
-	EndpointURL string // for S3, and for services that have no endpoint of their own
-	CABundle    string // a PEM file; "" = AWS_CA_BUNDLE, the profile's ca_bundle, the system's
+	Region          string // "" = AWS_REGION, AWS_DEFAULT_REGION, the profile's
+	EndpointURL     string // for S3, and for services that have no endpoint of their own
+	DualStack       *bool  // nil = AWS_USE_DUALSTACK_ENDPOINT, the profile's
+	FIPS            *bool  // nil = AWS_USE_FIPS_ENDPOINT, the profile's
+	Accelerate      *bool  // nil = the profile's, in its section s3
+	AddressingStyle string // auto, virtual or path; "" = the profile's, in its section s3
+	CABundle        string // a PEM file; "" = AWS_CA_BUNDLE, the profile's ca_bundle, the system's
 
 	AllowPlainHTTP     bool // STS by plain http off loopback
 	AllowLongLivedKeys bool // base credentials without a session token and a role
@@ -103,6 +107,8 @@ type Identity struct {
 	// How is Held, and an HTTP client that follows no redirects. BaseEndpoint
 	// is not set: ask Endpoint.
 	AWS aws.Config
+	// S3 is how S3's own endpoints are chosen.
+	S3 S3
 	// RootCAs is what the CA bundle holds; nil = the system's.
 	RootCAs *x509.CertPool
 
@@ -130,6 +136,9 @@ func Load(ctx context.Context, o Options) (*Identity, error) {
 		id.Profile = ""
 	}
 	id.AWS.Credentials = f.base
+	if id.S3, err = l.addressing(ctx); err != nil {
+		return nil, fmt.Errorf("load profile %s: %w", l.name, err)
+	}
 	if err := id.fill(o, f, l); err != nil {
 		return nil, err
 	}

@@ -29,9 +29,10 @@ type Config struct {
 	Credentials aws.CredentialsProvider
 	Region      string
 	Endpoint    string // URL; "" is AWS's own
-	Transport   http.RoundTripper
-	UserAgent   string
-	Stall       time.Duration // how long an attempt may stand still; 0 is DefaultStall
+	Addressing
+	Transport http.RoundTripper
+	UserAgent string
+	Stall     time.Duration // how long an attempt may stand still; 0 is DefaultStall
 }
 
 // DefaultStall is how long an attempt may move no byte before it is given up.

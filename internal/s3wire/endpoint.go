@@ -21,6 +21,45 @@ var (
 	ErrPlainHTTP = errors.New("endpoint in plain http is not on loopback")
 )
 
+// An Addressing says how AWS's own endpoints are chosen. With an Endpoint only
+// PathStyle can be.
+//
+// Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
+// and AmazonS3/latest/userguide/transfer-acceleration.html (recalled, not read
+// again); the SDK's rules for S3's endpoints decide.
+type Addressing struct {
+	DualStack  bool // reachable by IPv6 too
+	FIPS       bool // with cryptography validated by FIPS 140
+	Accelerate bool // by the nearest edge, where the bucket has that turned on
+	PathStyle  bool // the bucket in the path, and not in the host's name
+}
+
+// Check refuses with ErrEndpoint what cannot go together, by name.
+func (a Addressing) Check(endpoint string) error {
+	for _, c := range []struct {
+		both        bool
+		one, beside string
+	}{
+		{a.DualStack && endpoint != "", "dual-stack", "an endpoint that is not AWS's"},
+		{a.FIPS && endpoint != "", "FIPS", "an endpoint that is not AWS's"},
+		{a.Accelerate && endpoint != "", "acceleration", "an endpoint that is not AWS's"},
+		{a.Accelerate && a.FIPS, "acceleration", "FIPS"},
+		{a.Accelerate && a.PathStyle, "acceleration", "path style"},
+	} {
+		if c.both {
+			return fmt.Errorf("%w: %s does not go with %s", ErrEndpoint, c.one, c.beside)
+		}
+	}
+	return nil
+}
+
+// CheckBucket finds out, before anything is sent, whether requests for the
+// bucket can be addressed and signed. If not, it is ErrEndpoint.
+func (c *Client) CheckBucket(ctx context.Context, bucket string) error {
+	_, err := c.target(ctx, bucket)
+	return err
+}
+
 // A target is where the requests for one bucket go and how they are signed.
 type target struct {
 	base    url.URL // path without a trailing slash
@@ -68,10 +107,12 @@ func (c *Client) relocate(ctx context.Context, bucket, region string) bool {
 }
 
 func (c *Client) resolve(ctx context.Context, bucket, region string) (target, error) {
-	params := s3.EndpointParameters{Bucket: &bucket, Region: &region}
+	a := c.config.Addressing
+	params := s3.EndpointParameters{Bucket: &bucket, Region: &region, UseDualStack: &a.DualStack, UseFIPS: &a.FIPS,
+		Accelerate: &a.Accelerate, ForcePathStyle: &a.PathStyle}
 	if c.config.Endpoint != "" {
 		params.Endpoint = &c.config.Endpoint
-		params.ForcePathStyle = aws.Bool(isLocalhost(c.config.Endpoint))
+		params.ForcePathStyle = aws.Bool(a.PathStyle || isLocalhost(c.config.Endpoint) && !strings.HasPrefix(bucket, "arn:"))
 	}
 	resolved, err := s3.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, params.WithDefaults())
 	if err != nil {

@@ -354,6 +354,63 @@ func TestEndpointsAreTheSDKs(t *testing.T) {
 	}
 }
 
+// Which endpoint is AWS's is for the SDK's rules to say, by what is asked for.
+func TestEndpointsAreChosenAsAsked(t *testing.T) {
+	const ap = "arn:aws:s3:us-west-2:123456789012:accesspoint/ap"
+	for _, c := range []struct {
+		bucket string
+		a      Addressing
+		want   string
+	}{
+		{"plain", Addressing{DualStack: true}, "https://plain.s3.dualstack.eu-west-1.amazonaws.com/k"},
+		{"plain", Addressing{FIPS: true}, "https://plain.s3-fips.eu-west-1.amazonaws.com/k"},
+		{"plain", Addressing{FIPS: true, DualStack: true}, "https://plain.s3-fips.dualstack.eu-west-1.amazonaws.com/k"},
+		{"plain", Addressing{Accelerate: true}, "https://plain.s3-accelerate.amazonaws.com/k"},
+		{"plain", Addressing{Accelerate: true, DualStack: true}, "https://plain.s3-accelerate.dualstack.amazonaws.com/k"},
+		{"plain", Addressing{PathStyle: true}, "https://s3.eu-west-1.amazonaws.com/plain/k"},
+		{ap, Addressing{}, "https://ap-123456789012.s3-accesspoint.us-west-2.amazonaws.com/k"},
+		{ap, Addressing{DualStack: true, FIPS: true}, "https://ap-123456789012.s3-accesspoint-fips.dualstack.us-west-2.amazonaws.com/k"},
+	} {
+		client := New(Config{Region: "eu-west-1", Addressing: c.a})
+		target, err := client.target(t.Context(), c.bucket)
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			continue
+		}
+		if got := target.url("k", "").String(); got != c.want {
+			t.Errorf("%+v goes to %s", c, got)
+		}
+		if c.bucket == ap && target.region != "us-west-2" {
+			t.Errorf("signed for %s", target.region)
+		}
+	}
+	for bucket, a := range map[string]Addressing{ap: {Accelerate: true}, ap + "/": {}, "arn:aws:s3:us-west-2:123456789012:accesspoint": {}, "with.dots": {Accelerate: true}} {
+		if err := New(Config{Region: "eu-west-1", Addressing: a}).CheckBucket(t.Context(), bucket); !errors.Is(err, ErrEndpoint) {
+			t.Errorf("%s %+v: %v, want ErrEndpoint", bucket, a, err)
+		}
+	}
+	if err := New(Config{Region: "eu-west-1", Addressing: Addressing{PathStyle: true}}).CheckBucket(t.Context(), ap); !errors.Is(err, ErrEndpoint) {
+		t.Errorf("an access point in the path: %v", err)
+	}
+}
+
+func TestAddressingThatCannotBe(t *testing.T) {
+	const url = "https://s3.example.com"
+	for _, c := range []struct {
+		a        Addressing
+		endpoint string
+		ok       bool
+	}{
+		{Addressing{DualStack: true, FIPS: true}, "", true}, {Addressing{DualStack: true, Accelerate: true}, "", true}, {Addressing{PathStyle: true}, url, true},
+		{Addressing{DualStack: true}, url, false}, {Addressing{FIPS: true}, url, false}, {Addressing{Accelerate: true}, url, false},
+		{Addressing{Accelerate: true, FIPS: true}, "", false}, {Addressing{Accelerate: true, PathStyle: true}, "", false},
+	} {
+		if err := c.a.Check(c.endpoint); (err == nil) != c.ok || err != nil && !errors.Is(err, ErrEndpoint) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 func TestEndpointsThatMustNotBeUsed(t *testing.T) {
 	for endpoint, want := range map[string]error{
 		"":                             nil,
