@@ -99,7 +99,7 @@ func (o Object) wire(metadata map[string]string) s3wire.Object {
 		ContentType: o.ContentType, ContentLanguage: o.ContentLanguage, ContentEncoding: o.ContentEncoding,
 		ContentDisposition: o.ContentDisposition, CacheControl: o.CacheControl, Expires: o.Expires,
 		Metadata: metadata, Tags: maps.Clone(o.Tags), StorageClass: o.StorageClass,
-		Encryption: o.Encryption, KMSKeyID: o.KMSKeyID, KMSContext: maps.Clone(o.KMSContext), BucketKey: o.BucketKey,
+		Encryption: o.Encryption, KMSKeyID: o.KMSKeyID, KMSContext: maps.Clone(o.KMSContext), BucketKey: copied(o.BucketKey),
 		LockMode: o.LockMode, LockUntil: o.LockUntil, LegalHold: o.LegalHold,
 		Owner: o.ExpectedBucketOwner, RequesterPays: o.RequesterPays,
 	}
@@ -107,6 +107,14 @@ func (o Object) wire(metadata map[string]string) s3wire.Object {
 
 // skips reports whether an object that is there is a reason to be content.
 func (o Object) skips() bool { return o.IfExists == "skip" || o.IfExists == "changed" }
+
+func copied(b *bool) *bool {
+	if b == nil {
+		return nil
+	}
+	value := *b
+	return &value
+}
 
 func (o Object) checkKey() error {
 	switch {

@@ -34,6 +34,23 @@ func withHeader(name, value string) func(*s3.Options) {
 	}
 }
 
+// KMS options that S3 takes with KMS only, or not together.
+func TestKMSHeadersThatS3Refuses(t *testing.T) {
+	b := start(t, "--with-options")
+	key := "arn:aws:kms:us-east-1:123456789012:key/5ea11f70-0000-4000-8000-000000000001"
+	for name, in := range map[string]s3.PutObjectInput{
+		"a bucket key with DSSE": {ServerSideEncryption: types.ServerSideEncryptionAwsKmsDsse, BucketKeyEnabled: aws.Bool(true)},
+		"no base64":              {ServerSideEncryption: types.ServerSideEncryptionAwsKms, SSEKMSEncryptionContext: aws.String("{}")},
+		"no texts":               {ServerSideEncryption: types.ServerSideEncryptionAwsKms, SSEKMSEncryptionContext: aws.String("eyJhIjoxfQ==")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in.Bucket, in.Key, in.SSEKMSKeyId, in.Body = &b.Bucket, aws.String("k"), &key, strings.NewReader("x")
+			_, err := b.s3(b.admin()).PutObject(t.Context(), &in)
+			refused(t, err, http.StatusBadRequest, "InvalidArgument")
+		})
+	}
+}
+
 // What S3 refuses by its headers is refused for the same reason, for a small
 // object and for a multipart upload alike, and leaves nothing behind.
 func TestHeadersThatS3Refuses(t *testing.T) {
@@ -51,6 +68,9 @@ func TestHeadersThatS3Refuses(t *testing.T) {
 		{"X-Amz-Storage-Class", "EXPRESS_ONEZONE", 400, "InvalidStorageClass"},
 		{"X-Amz-Server-Side-Encryption", "ROT13", 400, "InvalidArgument"},
 		{"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", "k", 400, "InvalidArgument"},
+		{"X-Amz-Server-Side-Encryption-Context", "e30=", 400, "InvalidArgument"},
+		{"X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", "true", 400, "InvalidArgument"},
+		{"X-Amz-Object-Lock-Mode", "GOVERNANCE", 400, "InvalidArgument"},
 		{"X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256", 501, "NotImplemented"},
 		{"X-Amz-Acl", "public-read", 400, "AccessControlListNotSupported"},
 		{"X-Amz-Grant-Read", "uri=http://acs.amazonaws.com/groups/global/AllUsers", 400, "AccessControlListNotSupported"},

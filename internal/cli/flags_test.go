@@ -138,3 +138,35 @@ func FuzzPairs(f *testing.F) {
 		}
 	})
 }
+
+// Whatever is given as an encryption context, what is taken comes out again.
+func FuzzEncryptionContext(f *testing.F) {
+	f.Add(`{"team":"x"}`)
+	f.Add("eyJhIjoiYiJ9")
+	f.Add("{}")
+	f.Fuzz(func(t *testing.T, text string) {
+		var c, again encryptionContext
+		if c.Set(text) != nil {
+			return
+		}
+		if len(c.of) == 0 || again.Set(c.String()) != nil || !maps.Equal(c.of, again.of) {
+			t.Errorf("%q is %v, and again %v", text, c.of, again.of)
+		}
+	})
+}
+
+func TestDatesOfTheAWSCLIAreTaken(t *testing.T) {
+	want := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
+	for _, text := range []string{"2027-01-31", "2027-01-31T00:00:00Z", "2027-01-31T01:00:00+01:00", "2027-01-31T00:00:00.000", "2027-01-31 00:00:00", "Sun, 31 Jan 2027 00:00:00 GMT", "1801353600"} {
+		var m moment
+		if err := m.Set(text); err != nil || !m.at.Equal(want) {
+			t.Errorf("%q is %v, %v", text, m.at, err)
+		}
+	}
+	for _, text := range []string{"tomorrow", "31.1.2027", "-1", "2027-13-01", "99999999999999"} {
+		var m moment
+		if err := m.Set(text); err == nil {
+			t.Errorf("%q is %v", text, m.at)
+		}
+	}
+}

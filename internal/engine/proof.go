@@ -102,13 +102,14 @@ func (t *Transfer) confirm(ctx context.Context, id string, number int) error {
 // noChecksum says that the server keeps no checksum of this kind, aloud the
 // first time.
 func (t *Transfer) noChecksum(cause error) error {
-	if t.S3.FoundUnsummed() {
-		t.Logger.Warn("the server keeps no such checksum: nothing can be proven by it", "bucket", t.Object.Bucket, "key", t.Object.Key, "err", cause)
-	}
+	err := fmt.Errorf("%w: it names no %s", s3wire.ErrNoChecksum, kindName(t.Object.Kind))
 	if cause != nil {
-		return fmt.Errorf("%w: %w", s3wire.ErrNoChecksum, cause)
+		err = fmt.Errorf("%w: %w", s3wire.ErrNoChecksum, cause)
 	}
-	return fmt.Errorf("%w: it names no %s", s3wire.ErrNoChecksum, kindName(t.Object.Kind))
+	if t.S3.FoundUnsummed() {
+		t.Logger.Warn("the server keeps no such checksum: nothing can be proven by it", "bucket", t.Object.Bucket, "key", t.Object.Key, "err", err)
+	}
+	return err
 }
 
 func kindName(k sum.Kind) sum.Kind {

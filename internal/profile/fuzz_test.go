@@ -53,3 +53,16 @@ func FuzzCheckEndpoint(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a configuration file holds, its section s3 is read without a fall,
+// and only from the profile that is asked for.
+func FuzzNestedS3(f *testing.F) {
+	f.Add([]byte("[profile p]\ns3 =\n  addressing_style = path\n"))
+	f.Add([]byte("[default]\ns3=\n\tuse_accelerate_endpoint = true\n["))
+	f.Add([]byte(" = \n]\n[profile \"p\"]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if found := nestedS3(text, "p"); len(found) > 0 && !bytes.Contains(text, []byte("profile")) {
+			t.Errorf("%q has %v", text, found)
+		}
+	})
+}
