@@ -140,6 +140,7 @@ func (f *flip) Read(p []byte) (int, error) {
 func TestServerWithoutChecksumsIsFoundOut(t *testing.T) {
 	for _, way := range []string{"ignore", "refuse"} {
 		f := start(t, "--checksums", way)
+		f.sandboxOnly(t, "it keeps checksums as it does")
 		for _, size := range []int{10, 16 * mib} {
 			var log bytes.Buffer
 			key := key(t)
@@ -161,7 +162,18 @@ func TestServerWithoutChecksumsIsFoundOut(t *testing.T) {
 			if n := strings.Count(log.String(), "level=WARN"); n != 1 {
 				t.Errorf("%s, %d bytes: said %d times:\n%s", way, size, n, log.String())
 			}
-			if n := through.Count("UploadPart"); n > 4 || f.openUploads(t, key) != 0 {
+			object.Checksum = "crc32" // another kind is found out by itself
+			if _, err := up.Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(random(size)), int64(size)), object); !errors.Is(err, sealift.ErrNoChecksum) || !strings.Contains(err.Error(), "checksum") {
+				t.Errorf("%s, %d bytes, crc32: %v", way, size, err)
+			}
+			if n := through.Count("PutObject") + through.Count("CreateMultipartUpload"); n != 2 {
+				t.Errorf("%s, %d bytes, crc32: %d requests", way, size, n)
+			}
+			object.Checksum = "none"
+			if _, err := up.Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(random(size)), int64(size)), object); err != nil {
+				t.Errorf("%s, %d bytes, none: %v", way, size, err)
+			}
+			if n := through.Count("UploadPart"); n > 12 || f.openUploads(t, key) != 0 {
 				t.Errorf("%s: %d parts, %d uploads open", way, n, f.openUploads(t, key))
 			}
 		}
@@ -172,6 +184,7 @@ func TestServerWithoutChecksumsIsFoundOut(t *testing.T) {
 func TestNoneIsProvenByTheETag(t *testing.T) {
 	for _, way := range []string{"refuse", "keep"} {
 		f := start(t, "--checksums", way)
+		f.sandboxOnly(t, "it keeps checksums as it does")
 		for _, size := range []int{0, 10, 11 * mib} {
 			key := key(t)
 			data := random(size)
@@ -195,6 +208,7 @@ func TestNoneIsProvenByTheETag(t *testing.T) {
 // is no MD5 proves nothing, until a reader knows the object.
 func TestNoneIsNotProvenByAnyETag(t *testing.T) {
 	f := start(t, "--checksums", "ignore")
+	f.sandboxOnly(t, "it keeps checksums as it does")
 	other := `"` + strings.Repeat("0", 32) + `"`
 	for name, c := range map[string]struct {
 		etag, encryption string
@@ -299,5 +313,58 @@ func TestSHA256OfOnePartIsTheFiles(t *testing.T) {
 		sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{Checksum: "sha256"}})
 	if err != nil || r.Object.Checksum != (receipt.Checksum{Algorithm: "SHA256", Type: "FULL_OBJECT", Value: base64.StdEncoding.EncodeToString(want[:])}) {
 		t.Errorf("%v: %+v", err, r)
+	}
+}
+
+// A tree has the checksum, and what is kept with its objects, that its options
+// say. Its manifest is summed so too, and is not what the objects are.
+func TestTreesAreKeptAsTheirOptionsSay(t *testing.T) {
+	w := plant(t, nil)
+	tree := w.tree(grow(t, "a.txt", "b/c.txt"))
+	tree.Manifest = w.prefix + "manifest"
+	tree.Options = sealift.Options{Checksum: "sha256", ContentEncoding: "gzip", ContentLanguage: "fr"}
+	if got, err := w.send(t, t.Context(), tree); err != nil || got.Stored != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for key, encoding := range map[string]string{"a.txt": "gzip", "b/c.txt": "gzip", "manifest": ""} {
+		key = w.prefix + key
+		if got := w.checksumOf(t, key); got.Algorithm != "SHA256" || got.Value != wholeSum(sum.SHA256, w.get(t, key)) {
+			t.Errorf("%s has %+v", key, got)
+		}
+		head, err := w.admin.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &w.Bucket, Key: &key})
+		if err != nil || aws.ToString(head.ContentEncoding) != encoding {
+			t.Errorf("%s is in %q, %v", key, aws.ToString(head.ContentEncoding), err)
+		}
+	}
+	if listed := string(w.get(t, tree.Manifest)); strings.Count(listed, `"algorithm":"SHA256"`) != 2 {
+		t.Errorf("manifest is\n%s", listed)
+	}
+}
+
+// Where a server keeps no checksum, a tree ends with the first file that shows
+// it; told none, it goes on, and the manifest has the sums of what was sent.
+func TestTreesOnAServerWithoutChecksums(t *testing.T) {
+	f := start(t, "--checksums", "refuse")
+	f.sandboxOnly(t, "it keeps checksums as it does")
+	prefix := key(t) + "/"
+	for _, name := range []string{"", "none"} {
+		c := f.config(t, prefix)
+		c.Credentials = f.prefixed(t, prefix)
+		up := open(t, c)
+		run, err := up.Start(t.Context(), sealift.Tree{Bucket: f.Bucket, Prefix: prefix, Sources: []string{grow(t, "a.txt", "b/c.txt")},
+			Manifest: prefix + "manifest", Options: sealift.Options{Checksum: name}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := run.Wait()
+		if name == "" {
+			if !errors.Is(err, sealift.ErrNoChecksum) || got.Stored != 0 {
+				t.Errorf("%+v, %v", got, err)
+			}
+			continue
+		}
+		if err != nil || got.Stored != 2 || !strings.Contains(string(f.get(t, prefix+"manifest")), sum.Of([]byte("a.txt")).String()) {
+			t.Errorf("%+v, %v: manifest\n%s", got, err, f.get(t, prefix+"manifest"))
+		}
 	}
 }

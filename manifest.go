@@ -103,5 +103,6 @@ func (m *manifest) close() error {
 func (t Tree) manifestObject() Object {
 	o := Object{Bucket: t.Bucket, Key: t.Manifest, Options: t.Options}
 	o.IfExists, o.ContentType, o.PartSize = "fail", "application/jsonl", 0
+	o.ContentEncoding, o.ContentLanguage, o.ContentDisposition = "", "", "" // what the objects are, it is not
 	return o
 }

@@ -106,7 +106,7 @@ func (t *Transfer) noChecksum(cause error) error {
 	if cause != nil {
 		err = fmt.Errorf("%w: %w", s3wire.ErrNoChecksum, cause)
 	}
-	if t.S3.FoundUnsummed() {
+	if t.S3.FoundUnsummed(t.Object.Kind) {
 		t.Logger.Warn("the server keeps no such checksum: nothing can be proven by it", "bucket", t.Object.Bucket, "key", t.Object.Key, "err", err)
 	}
 	return err

@@ -120,7 +120,7 @@ func (t *Transfer) Run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	t.Report(Step{Type: Started, Size: t.progress.size, Parts: t.plan.Parts})
-	if t.Object.Kind.Told() && t.S3.Unsummed() {
+	if t.Object.Kind.Told() && t.S3.Unsummed(t.Object.Kind) {
 		return Result{}, t.noChecksum(nil)
 	}
 	if err := t.refuseExisting(ctx); err != nil {

@@ -55,7 +55,7 @@ type Client struct {
 	skew   atomic.Int64 // nanoseconds that the server's clock is ahead of ours
 	heard  atomic.Bool  // the server has answered
 
-	unsummed atomic.Bool // the server keeps no checksums
+	unsummed sync.Map // kinds of checksum that the server was found not to keep
 
 	mu      sync.Mutex
 	targets map[string]target // by bucket

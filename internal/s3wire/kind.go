@@ -82,12 +82,19 @@ func (c checksums) of(k sum.Kind) string {
 // ErrNoChecksum says that the server keeps no checksum of the kind it was told.
 var ErrNoChecksum = errors.New("the server knows no such checksum")
 
-// Unsummed reports whether the server was found to keep no checksums.
-func (c *Client) Unsummed() bool { return c.unsummed.Load() }
+// Unsummed reports whether the server was found to keep no checksum of the
+// kind.
+func (c *Client) Unsummed(k sum.Kind) bool {
+	_, found := c.unsummed.Load(kept(k))
+	return found
+}
 
 // FoundUnsummed is called when it was found out. It reports whether that was
 // news.
-func (c *Client) FoundUnsummed() bool { return c.unsummed.CompareAndSwap(false, true) }
+func (c *Client) FoundUnsummed(k sum.Kind) bool {
+	_, known := c.unsummed.LoadOrStore(kept(k), true)
+	return !known
+}
 
 // RefusesChecksum reports whether the server refused a request because of the
 // checksum in it.
