@@ -15,6 +15,7 @@ type Budget struct {
 	rate    *rate.Limiter // nil when bandwidth is not limited
 	buffers sync.Pool     // of *[sumBuffer]byte
 	memory  *memory       // of streams
+	slow    stragglers
 }
 
 // sumBuffer is what sums are read with, in bytes.

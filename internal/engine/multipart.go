@@ -205,15 +205,13 @@ func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, err
 		if err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		body, settle := t.body(ctx, p, sums)
-		stored, answer, err := t.S3.Part(ctx, t.Object, id, p.number, body)
-		settle(err == nil)
-		if err == nil {
-			unconfirmed = stored.Silent
-			t.keep(stored)
-			t.Logger.Debug("part stored", "transfer", t.ID, "part", p.number, "bytes", p.size, "attempt", r.attempt, "request_id", answer.RequestID)
+		got := t.race(ctx, id, p, sums)
+		if got.err == nil {
+			unconfirmed = got.stored.Silent
+			t.keep(got.stored)
+			t.Logger.Debug("part stored", "transfer", t.ID, "part", p.number, "bytes", p.size, "attempt", r.attempt, "request_id", got.answer.RequestID)
 		}
-		return answer, err
+		return got.answer, got.err
 	})
 	if err == nil {
 		if err = t.Source.Unchanged(t.print); err == nil && unconfirmed {

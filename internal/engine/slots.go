@@ -82,6 +82,17 @@ func (s *slots) acquire(ctx context.Context) (slot, error) {
 	}
 }
 
+// spare takes a slot only if one is free that nobody waits for.
+func (s *slots) spare() (slot, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used >= int(s.limit) || s.waiting.Len() > 0 {
+		return slot{}, false
+	}
+	s.used++
+	return slot{s, time.Now()}, true
+}
+
 // leave gives up a place in the queue, or the slot that came at the same time.
 func (s *slots) leave(place *list.Element, turn chan struct{}, cause error) error {
 	s.mu.Lock()

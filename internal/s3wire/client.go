@@ -51,6 +51,7 @@ const unsigned = "UNSIGNED-PAYLOAD"
 // A Client sends requests to S3. It is safe for concurrent use.
 type Client struct {
 	config Config
+	fresh  http.RoundTripper // does not use a connection twice
 	signer *v4.Signer
 	skew   atomic.Int64 // nanoseconds that the server's clock is ahead of ours
 	heard  atomic.Bool  // the server has answered
@@ -67,7 +68,7 @@ func New(c Config) *Client {
 		c.Stall = DefaultStall
 	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	return &Client{config: c, signer: signer, targets: map[string]target{}}
+	return &Client{config: c, fresh: withoutReuse(c.Transport), signer: signer, targets: map[string]target{}}
 }
 
 // An Answer is what every answer of S3 carries, errors included.
@@ -104,6 +105,7 @@ type request struct {
 	body      io.Reader // nil for none
 	size      int64     // bytes of body
 	moved     func(int) // called with each read's bytes; nil for none
+	fresh     bool      // over a connection of its own
 }
 
 // do sends r once. The answer's body is returned unread; whoever reads it
@@ -121,7 +123,11 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, Answer, err
 		watch.stop()
 		return nil, answer, &Error{Answer: answer, Err: err}
 	}
-	resp, err := c.config.Transport.RoundTrip(hr)
+	transport := c.config.Transport
+	if r.fresh {
+		transport = c.fresh
+	}
+	resp, err := transport.RoundTrip(hr)
 	if err != nil {
 		cause := body.cause(ctx, err)
 		watch.stop()

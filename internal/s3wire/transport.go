@@ -44,3 +44,15 @@ func NewTransport(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, err
 		Protocols:           protocols,
 	}
 }
+
+// withoutReuse is the same transport, but with a connection of its own for each
+// request. One that is not net/http's is left as it is.
+func withoutReuse(t http.RoundTripper) http.RoundTripper {
+	own, ok := t.(*http.Transport)
+	if !ok {
+		return t
+	}
+	own = own.Clone()
+	own.DisableKeepAlives = true
+	return own
+}

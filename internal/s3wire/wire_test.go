@@ -131,6 +131,26 @@ func TestRefusalsForGoodAreRefusals(t *testing.T) {
 	}
 }
 
+// A second attempt does not wait behind what holds the first one up.
+func TestFreshBodiesHaveTheirOwnConnection(t *testing.T) {
+	var from []string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		from = append(from, r.RemoteAddr)
+		w.Header().Set("ETag", `"e"`)
+	})
+	for _, fresh := range []bool{false, true, true, false} {
+		b := bytesOf("x")
+		b.Fresh = fresh
+		if _, _, err := c.Part(t.Context(), object, "id", 1, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if from[0] != from[3] || from[1] == from[0] || from[2] == from[0] || from[2] == from[1] {
+		t.Errorf("requests came from %v", from)
+	}
+}
+
 // Someone may have to find an MFA device before there are credentials: that is
 // no connection that stands still.
 func TestCredentialsMayTakeTheirTime(t *testing.T) {

@@ -26,6 +26,7 @@ type Body struct {
 	Sum    sum.CRC
 	Other  string    // their sum of the object's kind, where that is not CRC64NVME
 	Moved  func(int) // called with the bytes of each read; may be nil
+	Fresh  bool      // over a connection of its own, not one that was used before
 }
 
 func (b Body) sums() sum.Sums { return sum.Sums{CRC: b.Sum, Other: b.Other} }
@@ -118,7 +119,7 @@ func (c *Client) Part(ctx context.Context, o Object, uploadID string, number int
 	tell(h, o.Kind, b.sums())
 	resp, answer, err := c.do(ctx, request{operation: UploadPart, method: http.MethodPut,
 		bucket: o.Bucket, key: o.Key, query: "partNumber=" + strconv.Itoa(number) + "&uploadId=" + escape(uploadID, false),
-		header: h, body: b.Reader, size: b.Size, moved: b.Moved})
+		header: h, body: b.Reader, size: b.Size, moved: b.Moved, fresh: b.Fresh})
 	if err != nil {
 		return Part{}, answer, err
 	}
