@@ -30,26 +30,32 @@ const (
 func (t *Transfer) judge(s s3wire.Stored, whole sum.Sums) belief {
 	kind := t.Object.Kind
 	if kind.Told() {
-		return judgeChecksum(s, whole.Told(kind), t.checksumType())
+		return judgeChecksum(s, kind, whole.Told(kind), t.checksumType())
 	}
-	if b := judgeChecksum(s, whole.CRC.String(), "FULL_OBJECT"); b != silent {
+	if b := judgeChecksum(s, sum.CRC64NVME, whole.CRC.String(), "FULL_OBJECT"); b != silent {
 		return b
 	}
-	etag := plainETag(s.ETag)
-	switch {
+	switch etag := plainETag(s.ETag); {
 	case etag == whole.ETag():
 		return proven
-	case !isMD5.MatchString(etag), s.Encryption != "" && s.Encryption != "AES256":
+	case !alike(etag, whole.ETag()), s.Encryption != "" && s.Encryption != "AES256":
 		return silent
 	}
 	return contradicted
 }
 
-// judgeChecksum: a checksum of the other type is of something else, though it
-// be of this kind.
-func judgeChecksum(s s3wire.Stored, want, wantType string) belief {
+// alike reports whether an ETag has the form of the MD5 that it should be: 32
+// digits of hex, and of parts the same number of them. Any other is something
+// else than an MD5 of these bytes or of others.
+func alike(etag, want string) bool {
+	return isMD5.MatchString(etag) && len(etag) == len(want) && etag[32:] == want[32:]
+}
+
+// judgeChecksum: one of another kind says nothing of these bytes; one of the
+// other type is of something else, though it be of this kind.
+func judgeChecksum(s s3wire.Stored, kind sum.Kind, want, wantType string) belief {
 	switch {
-	case s.Checksum == "":
+	case s.Checksum == "", s.Kind != kindName(kind):
 		return silent
 	case s.Checksum == want && (s.ChecksumType == "" || s.ChecksumType == wantType):
 		return proven

@@ -84,7 +84,7 @@ func (l listedPart) as(kind sum.Kind) Part {
 }
 
 // Head asks what S3 has under the object's key: its size, its metadata, and
-// the checksum of the whole. No object is NoObject; a session that may not
+// its checksum, of the object's kind or, where it has none, of another. No object is NoObject; a session that may not
 // look is Denied.
 func (c *Client) Head(ctx context.Context, o Object) (Found, error) {
 	h := o.guard()
@@ -95,6 +95,11 @@ func (c *Client) Head(ctx context.Context, o Object) (Found, error) {
 		return Found{}, err
 	}
 	found := Found{Stored: stored(answer, resp.Header, o.Kind), Size: resp.ContentLength, Metadata: resp.Header}
+	for _, kind := range sum.Kinds() {
+		if value := resp.Header.Get(checksumHeader(kind)); found.Checksum == "" && value != "" {
+			found.Kind, found.Checksum = kept(kind), value
+		}
+	}
 	if n, err := strconv.ParseInt(resp.Header.Get("Content-Length"), 10, 64); err == nil {
 		found.Size = n
 	}
