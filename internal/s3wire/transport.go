@@ -3,10 +3,8 @@ package s3wire
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"net/http"
 	"net/url"
-	"syscall"
 	"time"
 )
 
@@ -25,15 +23,11 @@ const (
 // later, nothing compressed, no redirect followed. Nil roots are the system's,
 // a nil proxy is none.
 func NewTransport(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
-	dialer := &net.Dialer{
-		Timeout: dialTimeout,
-		Control: func(_, address string, _ syscall.RawConn) error { return checkDialed(address) },
-	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:               proxy,
-		DialContext:         dialer.DialContext,
+		DialContext:         newSpread().DialContext,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ClientSessionCache: tls.NewLRUClientSessionCache(64)},
 		TLSHandshakeTimeout: handshakeTimeout,
 		DisableCompression:  true,
