@@ -3,6 +3,7 @@ export CGO_ENABLED = 0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 SIZE ?= 3072
+FILES ?= 1000000
 FUZZTIME ?= 20s
 
 .PHONY: help build demo test race lint fuzz bench peers check
@@ -35,8 +36,8 @@ lint:    ## formatting, vet, staticcheck, known vulnerabilities
 fuzz:    ## every fuzz target for FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)
 
-bench:   ## memory of the client for SIZE MiB; time, CPU and memory beside peers, into docs/benchmarks.md
-	@SEALIFT_BENCH_MIB=$(SIZE) go test ./bench -run StaysSmall -count=1 -v -timeout 30m
+bench:   ## memory of the client for SIZE MiB and FILES files; time, CPU and memory beside peers, into docs/benchmarks.md
+	@SEALIFT_BENCH_MIB=$(SIZE) SEALIFT_BENCH_FILES=$(FILES) go test ./bench -run StaysSmall -count=1 -v -timeout 30m
 	cd bench/peers && go run . -bin ../../bin/peers -o ../../docs/benchmarks.md
 
 peers:   ## the end-to-end tests against versitygw and MinIO, installed into bin/peers

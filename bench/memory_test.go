@@ -5,14 +5,11 @@ package bench
 import (
 	"bufio"
 	"crypto/rand"
-	"encoding/pem"
 	"io"
 	rand2 "math/rand/v2"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -28,15 +25,9 @@ const maxResident = 48 << 20
 // TestUploadStaysSmall uploads a file of SEALIFT_BENCH_MIB over TLS to the
 // sandbox and holds the client's peak resident memory against maxResident.
 func TestUploadStaysSmall(t *testing.T) {
-	mib := int64(256)
-	if s := os.Getenv("SEALIFT_BENCH_MIB"); s != "" {
-		var err error
-		if mib, err = strconv.ParseInt(s, 10, 32); err != nil {
-			t.Fatal(err)
-		}
-	}
+	mib := setting(t, "SEALIFT_BENCH_MIB", 256)
 	dir := t.TempDir()
-	program := build(t, dir)
+	program := build(t)
 	source := randomFile(t, filepath.Join(dir, "source"), mib<<20)
 	sandbox := sandboxtest.Start(t, "--tls")
 	cmd := exec.CommandContext(t.Context(), program, "upload", "--quiet", "--state-dir", filepath.Join(dir, "state"), source, "s3://"+sandbox.Bucket+"/source")
@@ -63,28 +54,15 @@ const maxStreaming = 256 << 20
 // maxStreaming. Parts over 16 MiB go through the spool folder: a part size says
 // at once what comes to a stream after 8 GiB.
 func TestStreamStaysSmall(t *testing.T) {
-	mib, parts := int64(1024), []string{"auto", "64MiB", "600MiB"}
-	if s := os.Getenv("SEALIFT_BENCH_STREAM_MIB"); s != "" {
-		var err error
-		if mib, err = strconv.ParseInt(s, 10, 32); err != nil {
-			t.Fatal(err)
-		}
-	}
+	mib, parts := setting(t, "SEALIFT_BENCH_STREAM_MIB", 1024), []string{"auto", "64MiB", "600MiB"}
 	if s := os.Getenv("SEALIFT_BENCH_STREAM_PART"); s != "" {
 		parts = []string{s}
 	}
 	dir := t.TempDir()
-	program := build(t, dir)
-	server := httptest.NewTLSServer(new(null.Server))
-	defer server.Close()
-	roots := filepath.Join(dir, "roots.pem")
-	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	program := build(t)
+	server := serveNothing(t, new(null.Server))
 	for _, part := range parts {
-		cmd := exec.CommandContext(t.Context(), program, "upload", "--quiet", "--state-dir", filepath.Join(dir, "state"), "--part-size", part,
-			"--endpoint-url", server.URL, "--ca-bundle", roots, "--region", "us-east-1", "--allow-long-lived-keys", "--narrow", "off", "-", "s3://bucket/"+part)
-		cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+		cmd := server.upload(t, program, dir, "--part-size", part, "-", "s3://bucket/"+part)
 		cmd.Stdin = io.LimitReader(rand2.NewChaCha8([32]byte{}), mib<<20)
 		begun := time.Now()
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -97,17 +75,6 @@ func TestStreamStaysSmall(t *testing.T) {
 			t.Errorf("parts of %s: peak RSS is %d bytes, at most %d", part, resident, maxStreaming)
 		}
 	}
-}
-
-func build(t *testing.T, dir string) string {
-	t.Helper()
-	program := filepath.Join(dir, "sealift")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/sealift")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return program
 }
 
 func randomFile(t *testing.T, path string, size int64) string {
