@@ -202,9 +202,13 @@ func openFIFO(ctx context.Context, path string) (*os.File, error) {
 	}
 	// An open that waits ends when a writer comes, be it this one.
 	if w, err := os.OpenFile(path, os.O_WRONLY|openFlags, 0); err == nil {
-		_ = w.Close()
-		if o := <-result; o.err == nil {
-			_ = o.f.Close()
+		defer w.Close()
+		select {
+		case o := <-result:
+			if o.err == nil {
+				_ = o.f.Close()
+			}
+		case <-time.After(time.Second): // it waits for what no longer has this name
 		}
 	}
 	return nil, context.Cause(ctx)
