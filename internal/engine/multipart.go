@@ -201,7 +201,7 @@ func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, err
 		if err := t.Source.Unchanged(t.print); err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		sums, err := t.sum(p)
+		sums, err := t.sum(ctx, p)
 		if err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}

@@ -76,7 +76,7 @@ func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, who
 // readWhole sums a source of one part, twice where a hash is asked for, while
 // its fingerprint stays the same.
 func (t *Transfer) readWhole(ctx context.Context) (sum.Sums, string, error) {
-	whole, err := t.sum(t.part(1))
+	whole, err := t.sum(ctx, t.part(1))
 	if err != nil {
 		return sum.Sums{}, "", err
 	}

@@ -231,7 +231,7 @@ func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]su
 		return changed
 	}
 	for number, want := range sent {
-		got, err := t.sum(t.part(number))
+		got, err := t.sum(ctx, t.part(number))
 		if err != nil {
 			return err
 		}
@@ -254,13 +254,13 @@ func (t *Transfer) reconfirm(ctx context.Context, changed error, sent map[int]su
 const maxTouches = 10
 
 // sum reads a part and sums it, if it has not been.
-func (t *Transfer) sum(p part) (sum.Sums, error) {
+func (t *Transfer) sum(ctx context.Context, p part) (sum.Sums, error) {
 	if p.sums != nil {
 		return *p.sums, nil
 	}
 	buf := t.Budget.buffer()
 	defer t.Budget.putBack(buf)
-	return p.of.Sum(p.at, p.size, buf[:], t.Object.Kind)
+	return p.of.Sum(ctx, p.at, p.size, buf[:], t.Object.Kind)
 }
 
 // answerGrace is how long the answer to a request that has gone out whole is

@@ -156,8 +156,9 @@ func (s *section) Read(p []byte) (int, error) {
 }
 
 // Sum reads the bytes from offset to offset+size and sums them, in that kind
-// too; buf is what it reads with. A source that ends before that is ErrChanged.
-func (s *Source) Sum(offset, size int64, buf []byte, kind sum.Kind) (sum.Sums, error) {
+// too; buf is what it reads with. A source that ends before that is ErrChanged;
+// when ctx ends first, the error is its cause.
+func (s *Source) Sum(ctx context.Context, offset, size int64, buf []byte, kind sum.Kind) (sum.Sums, error) {
 	tally := sum.NewTally(kind)
 	for section := s.Section(offset, size); size > 0; {
 		n, err := section.Read(buf[:min(int64(len(buf)), size)])
@@ -165,6 +166,9 @@ func (s *Source) Sum(offset, size int64, buf []byte, kind sum.Kind) (sum.Sums, e
 		size -= int64(n)
 		if size > 0 && err != nil {
 			return sum.Sums{}, fmt.Errorf("read source: %w", err)
+		}
+		if ctx.Err() != nil {
+			return sum.Sums{}, context.Cause(ctx)
 		}
 	}
 	return tally.Sums(), nil

@@ -101,15 +101,25 @@ func TestSumReadsExactlyTheRange(t *testing.T) {
 	s := ReaderAt(bytes.NewReader(data), int64(len(data)))
 	buf := make([]byte, 777)
 	for _, r := range []struct{ offset, size int64 }{{0, 0}, {0, 100_000}, {1, 776}, {99_999, 1}, {500, 777 * 3}} {
-		got, err := s.Sum(r.offset, r.size, buf, sum.SHA256)
+		got, err := s.Sum(t.Context(), r.offset, r.size, buf, sum.SHA256)
 		tally := sum.NewTally(sum.SHA256)
 		tally.Write(data[r.offset : r.offset+r.size])
 		if want := tally.Sums(); err != nil || got != want {
 			t.Errorf("Sum(%d, %d) = %v, %v; want %v", r.offset, r.size, got, err, want)
 		}
 	}
-	if _, err := s.Sum(99_000, 1001, buf, sum.CRC64NVME); !errors.Is(err, ErrChanged) {
+	if _, err := s.Sum(t.Context(), 99_000, 1001, buf, sum.CRC64NVME); !errors.Is(err, ErrChanged) {
 		t.Errorf("Sum past the end: %v, want ErrChanged", err)
+	}
+}
+
+// Whoever stops does not wait for the end of a part of gibibytes.
+func TestSumEndsWithItsContext(t *testing.T) {
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(gone)
+	if _, err := ReaderAt(zeros{1 << 50}, 1<<50).Sum(ctx, 0, 1<<50, make([]byte, 4096), sum.CRC64NVME); !errors.Is(err, gone) {
+		t.Errorf("error is %v, want the context's cause", err)
 	}
 }
 
