@@ -203,7 +203,7 @@ func (u *Uploader) report(t *engine.Transfer, e Event) {
 func (u *Uploader) log(e Event) {
 	message, tells := map[string]string{"started": "transfer started", "waiting": "transfer waits for S3",
 		"stored": "transfer stored", "skipped": "transfer skipped", "failed": "transfer failed"}[e.Type]
-	if !tells {
+	if !tells || !u.config.Logger.Enabled(context.Background(), slog.LevelInfo) {
 		return
 	}
 	facts := []slog.Attr{slog.String("run", e.Run), slog.String("transfer", e.Transfer), slog.String("bucket", e.Bucket), slog.String("key", e.Key)}

@@ -154,7 +154,7 @@ func (g *grove) begin(ctx context.Context, s *Streams) error {
 			g.Say("warning: receipts cannot be kept, they will go to standard output: %v", err)
 		}
 	}
-	want := policy.Want{Bucket: g.to.bucket, Prefix: g.to.key, Tagging: len(g.upload.Tagging.of) > 0, KMSKey: g.upload.KMSKeyID}
+	want := g.upload.allow(policy.Want{Bucket: g.to.bucket, Prefix: g.to.key})
 	if g.upload.Manifest != "" {
 		want.Beside = append(want.Beside, g.upload.Manifest)
 	}

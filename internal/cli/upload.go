@@ -120,6 +120,9 @@ func (u *Upload) at(bucket string, one sending, err error) error {
 
 // advise gives an error the remedy that goes with the flags of this command.
 func (u *Upload) advise(err error) error {
+	if err == nil {
+		return nil
+	}
 	table := remedyFor(err).hint
 	switch {
 	case errors.Is(err, plan.ErrPartSize):
