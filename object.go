@@ -2,6 +2,7 @@ package sealift
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"strings"
 	"time"
@@ -47,6 +48,10 @@ type Options struct {
 	CacheControl       string
 	Expires            time.Time // for caches, not for S3; zero is none, to the second
 
+	// Preserve keeps a file's time of last write and its mode in the metadata
+	// "mtime" and "mode", as rclone reads them, where Metadata has not those.
+	Preserve bool
+
 	Metadata     map[string]string // names in lower case; "sealift-transfer" is taken
 	Tags         map[string]string // at most 10; needs s3:PutObjectTagging
 	StorageClass string            // "" is STANDARD; on AWS one of AWS's
@@ -83,6 +88,9 @@ const (
 // Check refuses with ErrInvalid what S3 would refuse, or would store under a
 // key that other tools cannot name.
 func (o Object) Check() error {
+	if o.Preserve {
+		preserve(&o.Options, time.Unix(-1<<33, 1), fs.ModeSetuid) // as long as they get
+	}
 	for _, check := range []func() error{o.checkKey, o.checkChoices, o.checkMetadata, o.checkTags, o.checkHeaders, o.checkEncryption, o.checkLock} {
 		if err := check(); err != nil {
 			return &meant{ErrInvalid, err}

@@ -201,13 +201,6 @@ func (r *Run) send(ctx context.Context, e walk.Entry) {
 		r.unreadable(e, fmt.Errorf("%w: the manifest has this key", walk.ErrClash))
 		return
 	}
-	if r.tree.Preserve {
-		info := e.Info
-		if now, err := f.Stat(); err == nil {
-			info = now
-		}
-		preserve(&object.Options, info.ModTime(), info.Mode())
-	}
 	if r.tree.Prepare != nil {
 		r.tree.Prepare(f, &object.Options)
 	}

@@ -3,12 +3,8 @@ package sealift
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
-	"maps"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sealift/sealift/internal/walk"
@@ -48,11 +44,6 @@ type Tree struct {
 
 	Options Options // of every object
 
-	// Preserve keeps each file's time of last write and its mode in the
-	// object's metadata "mtime" and "mode", as rclone reads them. Metadata of
-	// those names in Options comes first.
-	Preserve bool
-
 	// Prepare may change an object's options when its file has been opened, as
 	// to tell the content type. It is called from many goroutines.
 	Prepare func(f *os.File, o *Options)
@@ -86,11 +77,7 @@ func invalid(err error) error {
 }
 
 func (t Tree) checkObjects() error {
-	example := t.object("x")
-	if t.Preserve {
-		preserve(&example.Options, time.Unix(-1<<33, 1), fs.ModeSetuid)
-	}
-	if err := example.Check(); err != nil {
+	if err := t.object("x").Check(); err != nil {
 		return err
 	}
 	if t.Manifest == "" {
@@ -109,73 +96,4 @@ func (t Tree) walk() walk.Tree {
 // object is where and how the file of that name is stored.
 func (t Tree) object(name string) Object {
 	return Object{Bucket: t.Bucket, Key: t.Prefix + name, Options: t.Options}
-}
-
-// Metadata under which a file's time of last write and its mode are kept.
-const (
-	timeMetadata = "mtime"
-	modeMetadata = "mode"
-)
-
-// preserve puts a file's time of last write and its mode into the metadata, as
-// rclone's S3 backend writes the one (seconds since 1970, all decimals there
-// are) and its local backend the other (octal, with the type).
-//
-// Source: backend/s3/s3.go and backend/local/metadata_unix.go of rclone (read
-// 2026-11-25).
-func preserve(o *Options, modified time.Time, mode fs.FileMode) {
-	metadata := maps.Clone(o.Metadata)
-	if metadata == nil {
-		metadata = make(map[string]string, 3)
-	}
-	if _, given := metadata[timeMetadata]; !given {
-		metadata[timeMetadata] = seconds(modified)
-	}
-	if _, given := metadata[modeMetadata]; !given {
-		metadata[modeMetadata] = strconv.FormatUint(uint64(unixMode(mode)), 8)
-	}
-	o.Metadata = metadata
-}
-
-// unixMode is a regular file's mode as stat(2) gives it.
-func unixMode(mode fs.FileMode) uint32 {
-	unix := 0o100000 | uint32(mode.Perm())
-	for _, bit := range []struct {
-		of   fs.FileMode
-		unix uint32
-	}{{fs.ModeSetuid, 0o4000}, {fs.ModeSetgid, 0o2000}, {fs.ModeSticky, 0o1000}} {
-		if mode&bit.of != 0 {
-			unix |= bit.unix
-		}
-	}
-	return unix
-}
-
-// seconds writes a time as seconds since 1970 with the decimals it has.
-func seconds(at time.Time) string {
-	nanos := at.UnixNano()
-	sign := ""
-	if nanos < 0 {
-		sign, nanos = "-", -nanos
-	}
-	whole, rest := nanos/1e9, nanos%1e9
-	text := sign + strconv.FormatInt(whole, 10)
-	if rest == 0 {
-		return text
-	}
-	decimals := strconv.FormatInt(1e9+rest, 10)[1:]
-	return text + "." + strings.TrimRight(decimals, "0")
-}
-
-// isTime reports whether text is what seconds writes of that time, or another
-// spelling of it.
-func isTime(text string, at time.Time) bool {
-	whole, decimals, dotted := strings.Cut(text, ".")
-	if dotted {
-		text = whole
-		if decimals = strings.TrimRight(decimals, "0"); decimals != "" {
-			text += "." + decimals
-		}
-	}
-	return text == seconds(at)
 }

@@ -228,7 +228,7 @@ func TestTreesThatCannotWorkAreRefusedBeforeAnythingIsAsked(t *testing.T) {
 		"bad prefix": func(x *sealift.Tree) { x.Prefix = "../" },
 		"bad option": func(x *sealift.Tree) { x.Options.IfExists = "perhaps" },
 		"too much to keep": func(x *sealift.Tree) {
-			x.Preserve, x.Options.Metadata = true, map[string]string{"a": strings.Repeat("x", 1990)}
+			x.Options.Preserve, x.Options.Metadata = true, map[string]string{"a": strings.Repeat("x", 1990)}
 		},
 		"bad manifest": func(x *sealift.Tree) { x.Manifest = "a/../b" },
 		"list of two": func(x *sealift.Tree) {
@@ -266,7 +266,7 @@ func TestTimeAndModeAreKeptAsRcloneDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		tree := w.tree(top)
-		tree.Preserve, tree.Options.IfExists = true, "overwrite"
+		tree.Options.Preserve, tree.Options.IfExists = true, "overwrite"
 		if sum, err := w.send(t, t.Context(), tree); err != nil {
 			t.Fatal(sum, err)
 		}
@@ -291,7 +291,7 @@ func TestChangedSendsWhatChanged(t *testing.T) {
 	w.Uploader = up
 	top := grow(t, "a", "b", "c")
 	tree := w.tree(top)
-	tree.Preserve, tree.Options.IfExists = true, "changed"
+	tree.Options.Preserve, tree.Options.IfExists = true, "changed"
 	for round, change := range []func() (stored int64){
 		func() int64 { return 3 },
 		func() int64 { return 0 },

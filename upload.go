@@ -111,6 +111,9 @@ type existing struct {
 
 // upload is Upload without its checks, and without waiting for events.
 func (u *Uploader) upload(ctx context.Context, source Source, object Object) (*receipt.Receipt, existing, error) {
+	if info, err := source.of.Stat(); err == nil && object.Preserve {
+		preserve(&object.Options, info.ModTime(), info.Mode())
+	}
 	transfer := u.transfer(source, object)
 	started := time.Now().UTC()
 	result, err := transfer.Run(ctx)

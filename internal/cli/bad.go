@@ -13,6 +13,7 @@ type badFiles struct {
 	mu      sync.Mutex
 	texts   []string
 	worst   error // of those that failed; nil while only reading did
+	unsure  error // the first of which an object may be stored all the same
 	hinted  error // whose hint goes with them
 	ignored int64 // ignore files that could not be read
 	last    string
@@ -34,6 +35,9 @@ func (b *badFiles) add(s Streams, e *sealift.Event, err error) {
 	}
 	if errors.Is(err, sealift.ErrUnreadable) {
 		return
+	}
+	if b.unsure == nil && unsure(err) {
+		b.unsure = err
 	}
 	if b.worst = worst([]error{b.worst, err}); b.worst == err {
 		b.hinted = err

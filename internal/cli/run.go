@@ -27,6 +27,8 @@ type run struct {
 	results sync.Mutex // one result at a time; guards what follows
 	sum     sealift.Summary
 	planned *rehearsal // with --dry-run
+	memory  *memory    // of the destination; nil where nobody asks
+	beside  string     // key of the receipts in S3; "" = none
 	kept    []string
 
 	receipts []*receipt.Receipt
@@ -59,7 +61,10 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	if err := cmp.Or(u.flowing(s, all), u.check(to.bucket, all)); err != nil {
 		return err
 	}
-	if r.shelf, err = newShelf(u.Receipt, u.state(s), r.id, len(all) > 1); err != nil {
+	if r.beside, err = r.receiptKey(to, len(all) > 1); err != nil {
+		return err
+	}
+	if r.shelf, err = newShelf(u.local(), u.state(s), r.id, len(all) > 1); err != nil {
 		return err
 	}
 	log, closeLog, err := u.logger(s)
@@ -71,6 +76,7 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	if s.oneScreen() {
 		r.Out = r.progress // results too go above what moves
 	}
+	r.memory = u.memory(s, to)
 	if u.DryRun {
 		r.progress.Close()
 		err = r.rehearse(to.bucket, all)
@@ -89,7 +95,7 @@ func (r *run) begin(ctx context.Context, s *Streams, to destination, all sending
 	if err := r.shelf.writable(); err != nil {
 		r.Say("warning: receipts cannot be kept, they will go to standard output: %v", err)
 	}
-	who, err := r.upload.Identity.signIn(ctx, r.teller, r.upload.want(to, all))
+	who, err := r.upload.Identity.signIn(ctx, r.teller, r.want(to, all))
 	if err != nil {
 		return err
 	}
@@ -109,9 +115,14 @@ func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destin
 			s.Say("left at once: what was begun may still be open in S3, and cost; a lifecycle rule of the bucket can abort it")
 		})()
 	}
+	settle := r.doubt(s, to)
 	errs := r.sendAll(ctx, up, to.bucket, all)
+	settle(errs...)
 	stop()
 	err = up.Close()
+	if stored := r.storeReceipts(ctx, who, to.bucket); stored != nil {
+		err = errors.Join(err, stored)
+	}
 	r.progress.Close()
 	return r.conclude(ctx, s, to.bucket, all, append(errs, err))
 }
@@ -145,11 +156,18 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	upload := r.upload.one
+	upload := r.one
 	if one.stream {
 		upload = r.pour
 	}
 	got, err := upload(ctx, up, bucket, one)
+	switch {
+	case err == errKnown:
+		return nil
+	case r.upload.skips() && errors.Is(err, sealift.ErrExists):
+		r.skip(bucket, one)
+		return nil
+	}
 	err = r.troubled(one.key, r.upload.advise(err))
 	r.results.Lock()
 	defer r.results.Unlock()
@@ -163,14 +181,23 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 	return r.result(got)
 }
 
-// one opens a source and uploads it.
-func (u *Upload) one(ctx context.Context, up *sealift.Uploader, bucket string, one sending) (*receipt.Receipt, error) {
+// one opens a source and uploads it, unless it is known to be there.
+func (r *run) one(ctx context.Context, up *sealift.Uploader, bucket string, one sending) (*receipt.Receipt, error) {
 	f, _, err := open(one.path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // read only
-	object := u.object(bucket, one.key)
+	if known := r.upload.known(r.memory, bucket); known != nil {
+		if info, err := f.Stat(); err == nil {
+			if _, there := known(one.key, info.Size(), info.ModTime()); there {
+				r.skipKnown(bucket, one)
+				return nil, errKnown
+			}
+		}
+	}
+	object := r.upload.object(bucket, one.key)
+	object.Preserve = r.upload.preserves()
 	if object.ContentType == "" {
 		object.ContentType = contentType(one.key, f)
 	}

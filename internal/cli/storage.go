@@ -35,7 +35,7 @@ type Storage struct {
 
 func (o *Storage) bind(f *pflag.FlagSet) {
 	o.IfExists = "fail"
-	f.Var(choice{to: &o.IfExists, from: []string{"fail", "overwrite"}, later: []string{"skip", "changed"}}, "if-exists", "where the key holds an object: fail, checked first where there is a reader, and by S3 at the end of the upload; or overwrite (default fail; skip and changed come with folders)")
+	f.Var(choice{to: &o.IfExists, from: []string{"fail", "skip", "changed", "overwrite"}}, "if-exists", "where the key holds an object: fail; skip, to leave it; changed, to replace it unless it came from a file of this size and time of last write; overwrite. skip and changed ask the receipts kept here, then a reader; fail and skip S3 at the end (default fail)")
 	f.StringVar(&o.ContentType, "content-type", "", "media `TYPE`; else told from the name or the first bytes")
 	f.StringVar(&o.Language, "content-language", "", "`LANGUAGE` of the content, as de-CH")
 	f.StringVar(&o.Encoding, "content-encoding", "", "`CODING` that the bytes are in, as gzip; nothing is encoded")

@@ -88,9 +88,11 @@ func (g *grove) plan(ctx context.Context, s *Streams) error {
 		return err
 	}
 	object := u.object(g.to.bucket, "")
+	object.Preserve = u.Preserve != "none"
+	g.memory = u.memory(s, g.to)
 	g.tree = sealift.Tree{
 		Bucket: g.to.bucket, Prefix: g.to.key, Sources: g.sources, FollowSymlinks: u.FollowSymlinks, Keep: keep.Keep, Forms: forms,
-		Skip: g.ours(s), Options: object.Options, Preserve: u.Preserve != "none", Manifest: u.Manifest,
+		Skip: g.ours(s), Options: object.Options, Manifest: u.Manifest, Known: u.known(g.memory, g.to.bucket),
 	}
 	if object.ContentType == "" {
 		g.tree.Prepare = func(f *os.File, o *sealift.Options) { o.ContentType = contentType(f.Name(), f) }
@@ -124,7 +126,11 @@ func (g *grove) ours(s *Streams) []string {
 
 // shelve finds where the receipts go.
 func (g *grove) shelve(s *Streams) error {
-	named := g.upload.Receipt
+	named := g.upload.local()
+	var err error
+	if g.beside, err = g.receiptKey(g.to, true); err != nil {
+		return err
+	}
 	if state := g.upload.state(s); (named == "" || named == "-") && state != "" {
 		g.roll.path = filepath.Join(state, "receipts", g.id+".jsonl")
 	}
@@ -145,7 +151,7 @@ func (g *grove) shelve(s *Streams) error {
 // begin signs in and sends.
 func (g *grove) begin(ctx context.Context, s *Streams) error {
 	defer g.progress.Close()
-	if g.upload.Receipt == "" {
+	if g.upload.keepsHere() {
 		state := shelf{state: filepath.Dir(g.roll.path), folder: g.roll.path}
 		if g.roll.path == "" {
 			state = shelf{}
@@ -157,6 +163,9 @@ func (g *grove) begin(ctx context.Context, s *Streams) error {
 	want := g.upload.allow(policy.Want{Bucket: g.to.bucket, Prefix: g.to.key})
 	if g.upload.Manifest != "" {
 		want.Beside = append(want.Beside, g.upload.Manifest)
+	}
+	if g.beside != "" {
+		want.Beside = append(want.Beside, g.beside)
 	}
 	if g.to.key == "" && g.upload.Narrow != "off" {
 		return &usageError{fmt.Sprintf("%s names no prefix to narrow the session to, and a whole bucket is too much", address(g.to.bucket, "")),
@@ -179,6 +188,7 @@ func (g *grove) send(ctx context.Context, s *Streams, who *signedIn) error {
 	defer s.leaving.keep(func() {
 		s.Say("left at once: what was begun may still be open in S3, and cost; a lifecycle rule of the bucket can abort it")
 	})()
+	settle := g.doubt(s, g.to)
 	run, err := up.Start(ctx, g.tree)
 	if err == nil {
 		g.progress.Of(run.Found)
@@ -189,6 +199,11 @@ func (g *grove) send(ctx context.Context, s *Streams, who *signedIn) error {
 	if lost := g.roll.close(); lost != nil {
 		g.lost = cmpError(g.lost, lost)
 	}
+	settle(g.lost, g.bad.unsure)
+	if g.roll.size > 0 {
+		g.kept = []string{g.roll.path}
+	}
+	g.lost = cmpError(g.lost, g.storeReceipts(ctx, who, g.to.bucket))
 	g.progress.Close()
 	return g.end(ctx, s, err)
 }
@@ -199,7 +214,7 @@ func (g *grove) heard(e sealift.Event) {
 	case "stored":
 		g.result(e.Receipt)
 	case "failed":
-		if !errors.Is(e.Err, context.Canceled) && !errors.Is(e.Err, errInterrupted) {
+		if e.Err.Error() != errInterrupted.Error() { // else it was aborted, and nothing is left
 			e.Err = g.troubled(e.Key, e.Err)
 			g.bad.add(g.Streams, &e, g.upload.advise(e.Err))
 		}
@@ -249,7 +264,14 @@ func (g *grove) end(ctx context.Context, s *Streams, err error) error {
 	g.sum.Unreadable += g.bad.ignored
 	g.tally(s)
 	if errors.Is(context.Cause(ctx), errInterrupted) {
-		s.Say("interrupted: what was begun has been aborted")
+		aborted := "what was begun has been aborted"
+		if len(g.bad.texts) > 0 {
+			aborted += ", but for what is said above"
+		}
+		s.Say("interrupted: %s", aborted)
+		if g.bad.unsure != nil {
+			return &saidError{g.bad.unsure}
+		}
 		return &saidError{errInterrupted}
 	}
 	switch {
@@ -269,9 +291,6 @@ func (g *grove) end(ctx context.Context, s *Streams, err error) error {
 
 // tally is the last word of a tree.
 func (g *grove) tally(s *Streams) {
-	if g.roll.size > 0 {
-		g.kept = []string{g.roll.path}
-	}
 	if g.quiet || g.json != nil {
 		return
 	}

@@ -140,6 +140,15 @@ func (u *Upload) want(to destination, all sendings) policy.Want {
 	return u.allow(policy.Want{Bucket: to.bucket, Keys: all.keys(), Prefix: to.prefix()})
 }
 
+// want is the same with the receipts that go beside the objects.
+func (r *run) want(to destination, all sendings) policy.Want {
+	want := r.upload.want(to, all)
+	if r.beside != "" {
+		want.Beside = append(want.Beside, r.beside)
+	}
+	return want
+}
+
 // budget is how many requests may be under way at once, and how fast.
 func (u *Upload) budget() *sealift.Budget {
 	return sealift.NewBudget(int(u.Concurrency), int64(u.Bandwidth))

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,14 @@ func ReaderAt(r io.ReaderAt, size int64) *Source { return &Source{r: r, size: si
 // Name is what the source calls itself: a file's name as it was opened, "-" for
 // another stream, "" for a reader.
 func (s *Source) Name() string { return s.name }
+
+// Stat is what the system says of a file now; of another source fs.ErrInvalid.
+func (s *Source) Stat() (fs.FileInfo, error) {
+	if s.file == nil {
+		return nil, fs.ErrInvalid
+	}
+	return s.file.Stat()
+}
 
 // granularity is how far apart two writes must be for a file's times to tell
 // them apart: a tick of the kernel's clock, and then some.
