@@ -35,23 +35,36 @@ type memory struct {
 
 // A mark is a receipt in 32 bytes.
 type mark struct {
-	high    uint64 // of the SHA-256 of bucket and key
+	high    uint64 // of the SHA-256 of bucket and key, the first 8 bytes
 	content uint64 // of that of size and time of last write
 	crc     uint64
-	low     uint32 // the next of high
-	at      uint32 // when it was finished, in seconds since 1970
+	rest    uint64 // 3 more bytes of the first, then when it was finished
+}
+
+// clockBits are those of mark.rest that tell the time.
+const clockBits = 40
+
+// low are the bytes of the hash that follow high.
+func (m mark) low() uint64 { return m.rest >> clockBits }
+
+// at is when the receipt was finished.
+func (m mark) at() uint64 { return m.rest & (1<<clockBits - 1) }
+
+// clock is a time as marks have it: milliseconds since 2020.
+func clock(at time.Time) uint64 {
+	return uint64(min(max(at.UnixMilli()-1577836800000, 0), 1<<clockBits-1))
 }
 
 // mostMarks is how many receipts are kept in memory.
 const mostMarks = 1 << 20
 
 func (m mark) compare(other mark) int {
-	return cmp.Or(cmp.Compare(m.high, other.high), cmp.Compare(m.low, other.low))
+	return cmp.Or(cmp.Compare(m.high, other.high), cmp.Compare(m.low(), other.low()))
 }
 
 func markOf(bucket, key string) mark {
 	sum := sha256.Sum256([]byte(bucket + "\x00" + key))
-	return mark{high: byteorder.BigEndian.Uint64(sum[:]), low: byteorder.BigEndian.Uint32(sum[8:])}
+	return mark{high: byteorder.BigEndian.Uint64(sum[:]), rest: byteorder.BigEndian.Uint64(sum[8:]) &^ (1<<clockBits - 1)}
 }
 
 // contentOf stands for a file's size and time of last write.
@@ -117,11 +130,11 @@ func lastWrite(path string) time.Time {
 type recollection struct {
 	bucket, prefix string
 	marks          []mark
-	before         uint32 // receipts that were finished by then are not trusted
+	before         uint64 // receipts that were finished by then are not trusted
 }
 
 // doubtBefore distrusts what was finished by then.
-func (r *recollection) doubtBefore(at time.Time) { r.before = max(r.before, uint32(at.Unix())+1) }
+func (r *recollection) doubtBefore(at time.Time) { r.before = max(r.before, clock(at)+1) }
 
 // doubt reads a doubt, and distrusts what is older, where it is about this
 // destination.
@@ -178,19 +191,19 @@ func (r *recollection) mark(line []byte) bool {
 	if !s.modified.IsZero() {
 		m.content = contentOf(s.size, s.modified)
 	}
-	m.crc, m.at = s.crc, uint32(s.finished.Unix())
+	m.crc, m.rest = s.crc, m.rest|clock(s.finished)
 	r.marks = append(r.marks, m)
 	return true
 }
 
-// settle keeps the last receipt of each key. Of two in one second with other
+// settle keeps the last receipt of each key. Of two in one moment with other
 // contents, neither is known to be the last: the key has content 0, which no
 // file has.
 func (r *recollection) settle() {
-	slices.SortFunc(r.marks, func(a, b mark) int { return cmp.Or(a.compare(b), cmp.Compare(a.at, b.at)) })
+	slices.SortFunc(r.marks, func(a, b mark) int { return cmp.Or(a.compare(b), cmp.Compare(a.at(), b.at())) })
 	kept := r.marks[:0]
 	for _, m := range r.marks {
-		if m.at < r.before {
+		if m.at() < r.before {
 			continue
 		}
 		last := len(kept) - 1
@@ -198,7 +211,7 @@ func (r *recollection) settle() {
 			kept = append(kept, m)
 			continue
 		}
-		if kept[last].at == m.at && kept[last].content != m.content {
+		if kept[last].at() == m.at() && kept[last].content != m.content {
 			m.content = 0
 		}
 		kept[last] = m

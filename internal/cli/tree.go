@@ -87,6 +87,9 @@ func (g *grove) plan(ctx context.Context, s *Streams) error {
 	if err := g.shelve(s); err != nil {
 		return err
 	}
+	if err := (sealift.Object{Bucket: g.to.bucket, Key: u.Manifest}).Check(); u.Manifest != "" && err != nil {
+		return &usageError{fmt.Sprintf("--manifest: %v", err), "name the key of an object, as PREFIX/manifest.jsonl"}
+	}
 	object := u.object(g.to.bucket, "")
 	object.Preserve = u.Preserve != "none"
 	g.memory = u.memory(s, g.to)
