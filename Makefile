@@ -24,7 +24,7 @@ test:    ## every test of both modules
 	cd sandbox && go test ./...
 
 race:    ## the same with the race detector; wants a C compiler
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v /bench)
 	cd sandbox && CGO_ENABLED=1 go test -race ./...
 
 lint:    ## formatting, vet, staticcheck, known vulnerabilities
@@ -37,7 +37,7 @@ fuzz:    ## every fuzz target for FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)
 
 bench:   ## memory of the client for SIZE MiB and FILES files; time, CPU and memory beside peers, into docs/benchmarks.md
-	@SEALIFT_BENCH_MIB=$(SIZE) SEALIFT_BENCH_FILES=$(FILES) go test ./bench -run StaysSmall -count=1 -v -timeout 30m
+	@SEALIFT_BENCH_MIB=$(SIZE) SEALIFT_BENCH_STREAM_MIB=1024 SEALIFT_BENCH_FILES=$(FILES) go test ./bench -run StaysSmall -count=1 -v -timeout 30m
 	cd bench/peers && go run . -bin ../../bin/peers -o ../../docs/benchmarks.md
 
 peers:   ## the end-to-end tests against versitygw and MinIO, installed into bin/peers

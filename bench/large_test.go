@@ -36,7 +36,7 @@ func TestHugeSourceStaysSmall(t *testing.T) {
 	if err := os.Truncate(source, 100<<30); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"auto", "11MiB", "1GiB"} {
+	for _, part := range []string{"auto", "1GiB"} {
 		counted := &counting{next: new(null.Server), enough: enough, reached: make(chan struct{})}
 		cmd := serveNothing(t, counted).upload(t, program, dir, "--source-hash", "none", "--part-size", part, source, "s3://bucket/sparse")
 		if err := cmd.Start(); err != nil {

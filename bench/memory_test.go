@@ -54,7 +54,7 @@ const maxStreaming = 256 << 20
 // maxStreaming. Parts over 16 MiB go through the spool folder: a part size says
 // at once what comes to a stream after 8 GiB.
 func TestStreamStaysSmall(t *testing.T) {
-	mib, parts := setting(t, "SEALIFT_BENCH_STREAM_MIB", 1024), []string{"auto", "64MiB", "600MiB"}
+	mib, parts := setting(t, "SEALIFT_BENCH_STREAM_MIB", 256), []string{"auto", "64MiB", "600MiB"}
 	if s := os.Getenv("SEALIFT_BENCH_STREAM_PART"); s != "" {
 		parts = []string{s}
 	}

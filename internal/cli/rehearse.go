@@ -24,9 +24,8 @@ type rehearsal struct {
 	Requests map[string]int64 `json:"requests"` // by operation; at least so many
 	Price    float64          `json:"price_usd"`
 
-	run    *run
-	looks  bool // a reader looks at each key first
-	failed error
+	run   *run
+	looks bool // a reader looks at each key first
 }
 
 // Prices are USD for one request to S3 Standard in us-east-1. Other regions

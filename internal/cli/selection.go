@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -155,18 +154,4 @@ func (l *nameList) names(yield func(string, error) bool) {
 	}
 	defer f.Close()
 	walk.Lines(f)(yield)
-}
-
-// within tells whether path lies in folder, both of which may not be there.
-func within(path, folder string) bool {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return false
-	}
-	folder, err = filepath.Abs(folder)
-	if err != nil {
-		return false
-	}
-	rel, err := filepath.Rel(folder, path)
-	return err == nil && filepath.IsLocal(rel)
 }
