@@ -103,3 +103,16 @@ func TestLeastPartSizeWorks(t *testing.T) {
 		t.Errorf("the least part size is refused: %+v, %v", p, err)
 	}
 }
+
+func BenchmarkPlan(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := For(100*gib, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for n := 1; n <= p.Parts; n++ {
+			p.Part(n)
+		}
+	}
+}
