@@ -8,11 +8,14 @@ import (
 	"encoding/base64"
 	byteorder "encoding/binary"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,6 +61,9 @@ func clock(at time.Time) uint64 {
 // mostMarks is how many receipts are kept in memory.
 const mostMarks = 1 << 20
 
+// manyMarks is how many are much of this process's memory.
+const manyMarks = mostMarks / 4
+
 func (m mark) compare(other mark) int {
 	return cmp.Or(cmp.Compare(m.high, other.high), cmp.Compare(m.low(), other.low()))
 }
@@ -82,6 +88,10 @@ func remember(folder, bucket, prefix string) *memory {
 	files, doubts := receiptFiles(folder)
 	for _, d := range doubts {
 		r.doubt(d)
+	}
+	r.marks = make([]mark, 0, room(files))
+	if cap(r.marks) > manyMarks {
+		debug.SetGCPercent(25) // what lasts is large, and what comes and goes small
 	}
 	for i, path := range files {
 		if len(r.marks) >= mostMarks {
@@ -116,6 +126,20 @@ func receiptFiles(folder string) (receipts, doubts []string) {
 		}
 	}
 	return receipts, doubts
+}
+
+// leastReceipt is less than any receipt has, in bytes.
+const leastReceipt = 700
+
+// room is how many receipts there can be in files, up to mostMarks.
+func room(files []string) int {
+	var bytes int64
+	for _, path := range files {
+		if info, err := os.Stat(path); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return int(min(bytes/leastReceipt+int64(len(files)), mostMarks))
 }
 
 func lastWrite(path string) time.Time {
@@ -258,29 +282,61 @@ func scan(line []byte) (g glance, ok bool) {
 	if !bytes.HasPrefix(line, []byte(`{"version":1,`)) || !bytes.HasSuffix(line, []byte("}")) {
 		return g, false
 	}
-	var source struct {
-		Size      int64
-		Modified  *time.Time
-		CRC64NVME []byte
-	}
-	var object struct{ Bucket, Key string }
-	if !between(line, `,"source":`, `,"object":{`, "", &source) || !between(line, `,"object":`, `,"version_id":`, "}", &object) {
+	source, rest, found := bytes.Cut(line, []byte(`,"object":{"bucket":"`))
+	bucket, rest, named := bytes.Cut(rest, []byte(`","key":`))
+	key, _, ends := bytes.Cut(rest, []byte(`,"version_id":`))
+	_, source, begun := bytes.Cut(source, []byte(`,"source":{"path":`))
+	if !found || !named || !ends || !begun || len(bucket) == 0 {
 		return g, false
 	}
-	end := line[max(0, bytes.LastIndex(line, []byte(`,"finished":`))):] // nothing of the user's comes after
-	if !between(end, `,"finished":`, `,"bytes_sent":`, "", &g.finished) || object.Bucket == "" || object.Key == "" || len(source.CRC64NVME) != 8 {
-		return g, false
-	}
-	g.bucket, g.key, g.size, g.crc = object.Bucket, object.Key, source.Size, byteorder.BigEndian.Uint64(source.CRC64NVME)
-	if source.Modified != nil {
-		g.modified = *source.Modified
-	}
-	return g, true
+	var err [5]error
+	g.bucket = string(bucket)
+	g.key, err[0] = text(key)
+	// Nothing of the user's stands behind these.
+	g.size, err[1] = strconv.ParseInt(string(last(source, `,"size":`, `,"modified":`)), 10, 64)
+	g.modified, err[2] = instant(last(source, `,"modified":`, `,"sha256":`))
+	g.finished, err[3] = instant(last(line, `,"finished":`, `,"bytes_sent":`))
+	g.crc, err[4] = crcOf(last(source, `,"crc64nvme":`, `}`))
+	return g, err == [5]error{} && g.key != "" && !g.finished.IsZero()
 }
 
-// between decodes the JSON between two pieces of a line, made whole by tail.
-func between(line []byte, from, to, tail string, into any) bool {
-	_, rest, found := bytes.Cut(line, []byte(from))
-	text, _, ends := bytes.Cut(rest, []byte(to))
-	return found && ends && json.Unmarshal(append(slices.Clip(text), tail...), into) == nil
+// last is what stands between two pieces of a line, where they come last.
+func last(line []byte, from, to string) []byte {
+	i := bytes.LastIndex(line, []byte(from))
+	if i < 0 {
+		return nil
+	}
+	between, _, _ := bytes.Cut(line[i+len(from):], []byte(to))
+	return between
 }
+
+// text is a string of JSON.
+func text(quoted []byte) (s string, err error) {
+	if n := len(quoted); n >= 2 && bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : n-1]), nil
+	}
+	err = json.Unmarshal(quoted, &s)
+	return s, err
+}
+
+// instant is a time of JSON, zero for null.
+func instant(quoted []byte) (time.Time, error) {
+	if string(quoted) == "null" {
+		return time.Time{}, nil
+	}
+	s, err := text(quoted)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339Nano, s)
+}
+
+func crcOf(quoted []byte) (uint64, error) {
+	var raw [9]byte
+	if n, err := base64.StdEncoding.Decode(raw[:], bytes.Trim(quoted, `"`)); err != nil || n != 8 {
+		return 0, errNoCRC
+	}
+	return byteorder.BigEndian.Uint64(raw[:]), nil
+}
+
+var errNoCRC = errors.New("no CRC64NVME")
