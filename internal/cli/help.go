@@ -8,7 +8,7 @@ New here? sealift demo shows all of it on this machine, without an AWS account.
 
 Exit codes: 0 done, 1 failed (also: object exists, bucket missing), 2 usage,
 4 denied or no usable credentials, 5 integrity or an outcome that cannot be
-proven, 130 interrupted.
+proven, 7 all sent but some files of folders could not be read, 130 interrupted.
 
 Every flag has an environment variable (--part-size is SEALIFT_PART_SIZE) and a
 name in the configuration file $XDG_CONFIG_HOME/sealift/config.toml
@@ -26,6 +26,13 @@ One source and a destination that does not end in / is an exact key; several
 sources need one that ends in /, or a bucket, and keep their names. Only regular
 files and streams are uploaded.
 
+A folder is sent with all that is in it, under a prefix to which the session is
+narrowed. --exclude, --include, .sealiftignore files and --files-from choose
+among its files; --dry-run says what would go where. Links, FIFOs and the like are
+passed over. One bad file stops no other: it is counted, named at the end, and
+the exit code is 7 where it could not be read. With --if-exists changed a folder
+that is sent again sends what changed, by the receipts that were kept.
+
 A stream is - (standard input) or a FIFO. It goes alone, to an exact key, and is
 read once: parts grow as it goes, up to 32 TiB, and lie in memory (64 MiB), after
 8 GiB in --spool-dir, until S3 has them. Sealift cannot see whether what wrote into
@@ -33,7 +40,7 @@ the pipe was done or died: its end is the end of the object, even with set -o
 pipefail, which tells only the shell. Where that matters, look at the writer's exit
 status before the object is used.
 
-Replacing an object is refused unless --if-exists overwrite. Without a reader
+Replacing an object is refused unless --if-exists says so. Without a reader
 (--reader-profile) S3 can say so only at the end of the upload.
 
 Each object is one line on standard output: its address, a tab, the path of its
@@ -50,6 +57,9 @@ const uploadExamples = `  # The profile names the role; the key is in/big.iso
   # What a command prints, however much
   set -o pipefail
   pg_dump mydb | zstd | sealift upload - s3://my-bucket/db/mydb.zst
+
+  # A folder, but for its logs; the next time what changed since
+  sealift upload --exclude '*.log' --if-exists changed site/ s3://my-bucket/www/
 
   # In a script: JSON lines, the receipt in a file
   sealift upload --json --receipt big.receipt.json big.iso s3://my-bucket/in/big.iso`
