@@ -4,13 +4,13 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/rand"
 	"io"
 	rand2 "math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -33,11 +33,12 @@ func TestUploadStaysSmall(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), program, "upload", "--quiet", "--state-dir", filepath.Join(dir, "state"), source, "s3://"+sandbox.Bucket+"/source")
 	cmd.Env = sandbox.Env("")
 	begun := time.Now()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("upload: %v\n%s", err, out)
+	var out bytes.Buffer
+	cmd.Stderr = &out
+	resident, err := resident(cmd)
+	if err != nil {
+		t.Fatalf("upload: %v\n%s", err, &out)
 	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	resident := usage.Maxrss << 10 // Linux counts in KiB
 	t.Logf("%d MiB over TLS with SHA-256: %.1f s wall, %.1f s CPU, peak RSS %.1f MiB", mib, time.Since(begun).Seconds(),
 		(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), float64(resident)/(1<<20))
 	if resident > maxResident {
@@ -65,10 +66,12 @@ func TestStreamStaysSmall(t *testing.T) {
 		cmd := server.upload(t, program, dir, "--part-size", part, "-", "s3://bucket/"+part)
 		cmd.Stdin = io.LimitReader(rand2.NewChaCha8([32]byte{}), mib<<20)
 		begun := time.Now()
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("upload: %v\n%s", err, out)
+		var out bytes.Buffer
+		cmd.Stderr = &out
+		resident, err := resident(cmd)
+		if err != nil {
+			t.Fatalf("upload: %v\n%s", err, &out)
 		}
-		resident := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
 		t.Logf("%d MiB through a pipe and over TLS, parts of %s, with SHA-256: %.1f s wall, %.1f s CPU, peak RSS %.1f MiB", mib, part, time.Since(begun).Seconds(),
 			(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), float64(resident)/(1<<20))
 		if resident > maxStreaming {

@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // program is the command, built once, in a folder that TestMain removes.
@@ -71,4 +73,42 @@ func (n *nothing) upload(t *testing.T, program, dir string, args ...string) *exe
 	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 	return cmd
+}
+
+// resident runs cmd and returns the most memory that its process had resident,
+// in bytes. The system's account of a child, ru_maxrss, counts the process that
+// it was forked from too, so /proc is asked while it runs.
+func resident(cmd *exec.Cmd) (peak int64, err error) {
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	done := make(chan struct{})
+	most := make(chan int64)
+	go func() {
+		for last := int64(0); ; {
+			last = max(last, highWater(cmd.Process.Pid))
+			select {
+			case <-done:
+				most <- last
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}()
+	err = cmd.Wait()
+	close(done)
+	return <-most, err
+}
+
+// highWater is VmHWM of a process, in bytes; 0 when it is gone.
+func highWater(pid int) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	var kib int64
+	if _, rest, ok := strings.Cut(string(text), "VmHWM:"); ok {
+		_, _ = fmt.Sscan(rest, &kib)
+	}
+	return kib << 10
 }

@@ -26,13 +26,13 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *rounds, *size<<20, *files, *bin, *out); err != nil {
+	if err := compare(ctx, *rounds, *size<<20, *files, *bin, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, rounds int, size int64, files int, bin, out string) error {
+func compare(ctx context.Context, rounds int, size int64, files int, bin, out string) error {
 	dir, err := os.MkdirTemp("", "sealift-peers-")
 	if err != nil {
 		return err

@@ -1,5 +1,3 @@
-//go:build unix
-
 package main
 
 import (
@@ -10,10 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -101,17 +97,52 @@ func once(ctx context.Context, words []string, dir string, s server) (sample, er
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	begun := time.Now()
-	err := cmd.Run()
+	peak, err := run(cmd)
 	wall := time.Since(begun).Seconds()
 	if err != nil {
 		return sample{}, fmt.Errorf("%s: %w: %s", filepath.Base(words[0]), err, bytes.TrimSpace(said.Bytes()))
 	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	unit := 1024.0 // of Maxrss, in bytes
-	if runtime.GOOS == "darwin" {
-		unit = 1
+	return sample{wall, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), peak / (1 << 20)}, nil
+}
+
+// tick is how often a process is asked for its memory.
+const tick = 10 * time.Millisecond
+
+// run runs cmd and returns the most memory that its process had resident, in
+// bytes, 0 where there is no /proc. The system's account of a child, ru_maxrss,
+// counts the process that it was forked from too.
+func run(cmd *exec.Cmd) (float64, error) {
+	if err := cmd.Start(); err != nil {
+		return 0, err
 	}
-	return sample{wall, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), float64(usage.Maxrss) * unit / (1 << 20)}, nil
+	done, most := make(chan struct{}), make(chan float64)
+	go func() {
+		for last := 0.0; ; {
+			last = max(last, highWater(cmd.Process.Pid))
+			select {
+			case <-done:
+				most <- last
+				return
+			case <-time.After(tick):
+			}
+		}
+	}()
+	err := cmd.Wait()
+	close(done)
+	return <-most, err
+}
+
+// highWater is VmHWM of a process, in bytes; 0 when it is gone.
+func highWater(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	var kib float64
+	if _, rest, ok := strings.Cut(string(text), "VmHWM:"); ok {
+		_, _ = fmt.Sscan(rest, &kib)
+	}
+	return kib * 1024
 }
 
 // median of what of takes from each sample; 0 of none.
