@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -128,7 +129,7 @@ type flip struct {
 
 func (f *flip) Read(p []byte) (int, error) {
 	n, err := f.Reader.Read(p)
-	if n > 0 && !f.done {
+	if n >= 10 && !f.done { // less is the framing of a part
 		p[0] ^= 1
 		f.done = true
 	}
@@ -393,4 +394,45 @@ func TestManifestHasTheChecksumThatAnObjectHas(t *testing.T) {
 	if listed := string(w.get(t, tree.Manifest)); !strings.Contains(listed, `{"algorithm":"SHA1","type":"FULL_OBJECT","value":"`+wholeSum(sum.SHA1, []byte("theirs"))+`"}`) {
 		t.Errorf("manifest is\n%s", listed)
 	}
+}
+
+// A server that refuses sums behind the bytes gets them before, and no more
+// behind.
+func TestServerWithoutTrailersIsSpokenToPlainly(t *testing.T) {
+	f := start(t)
+	f.sandboxOnly(t, "it is spoken to in plain http, where there are no trailers")
+	key := key(t)
+	c := f.config(t, key)
+	plain := &trailerless{next: f.transport(t)}
+	c.Transport = plain
+	data := random(64 * mib)
+	r, err := open(t, c).Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(data), int64(len(data))),
+		sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib}})
+	if err != nil || r.Check() != nil || !bytes.Equal(f.get(t, key), data) {
+		t.Fatal(err)
+	}
+	refused, before := plain.refused.Load(), plain.before.Load()
+	if refused == 0 || refused > 13 || before != 13 {
+		t.Errorf("%d parts were refused, %d sent with their sum before", refused, before)
+	}
+}
+
+// trailerless refuses parts with trailers as a server does that has never heard
+// of them.
+type trailerless struct {
+	next            http.RoundTripper
+	refused, before atomic.Int64
+}
+
+func (s *trailerless) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("X-Amz-Trailer") != "" {
+		s.refused.Add(1)
+		io.Copy(io.Discard, r.Body)
+		body := "<Error><Code>NotImplemented</Code><Message>A header you provided implies functionality that is not implemented.</Message></Error>"
+		return &http.Response{StatusCode: 501, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	}
+	if r.Header.Get("X-Amz-Checksum-Crc64nvme") != "" && fault.Operation(r) == "UploadPart" {
+		s.before.Add(1)
+	}
+	return s.next.RoundTrip(r)
 }

@@ -40,7 +40,7 @@ func start(t *testing.T, args ...string) *fixture {
 	if server := os.Getenv("SEALIFT_TEST_SERVER"); server != "" {
 		return startOther(t, server)
 	}
-	sandbox := sandboxtest.Start(t, args...)
+	sandbox := sandboxtest.Start(t, append([]string{"--tls"}, args...)...)
 	admin := s3.NewFromConfig(sandbox.AdminConfig(t), func(o *s3.Options) { o.UsePathStyle = true })
 	return &fixture{Sandbox: sandbox, admin: admin}
 }

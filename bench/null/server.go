@@ -7,10 +7,12 @@
 package null
 
 import (
+	"bufio"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httputil"
 	"strconv"
 	"strings"
 	"sync"
@@ -88,12 +90,20 @@ func consume(body io.Reader) (int64, sum.CRC, error) {
 	}
 }
 
+// unframed is the body without aws-chunked, whose chunks are like those of HTTP.
+func unframed(r *http.Request) io.Reader {
+	if strings.HasPrefix(r.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
+		return httputil.NewChunkedReader(bufio.NewReader(r.Body))
+	}
+	return r.Body
+}
+
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := s.requests.Add(1)
 	w.Header().Set("x-amz-request-id", fmt.Sprintf("NULL%012X", id))
 	w.Header().Set("x-amz-id-2", "null")
-	size, crc, err := consume(r.Body)
+	size, crc, err := consume(unframed(r))
 	if err != nil {
 		return
 	}

@@ -31,7 +31,7 @@ type Situation struct {
 	RetryAfter time.Duration // what S3 asked for
 	Renewals   int           // of credentials for this request
 	Corrupt    int           // attempts of this request that S3 found corrupt, this one included
-	Mended     int           // attempts of this request after which the client went elsewhere or set its clock, this one included
+	Mended     int           // attempts of this request after which the client went elsewhere, set its clock or spoke plainer, this one included
 	Lost       bool          // an earlier attempt's answer was lost
 }
 
@@ -66,7 +66,7 @@ func Decide(s Situation) Verdict {
 		if s.Heard { // there were credentials before
 			return s.again()
 		}
-	case s3wire.Relocated, s3wire.Skewed:
+	case s3wire.Relocated, s3wire.Skewed, s3wire.Untrailed:
 		return s.oncemore()
 	case s3wire.Expired:
 		if s.Renewals < maxRenewals {

@@ -41,6 +41,7 @@ func TestDecisions(t *testing.T) {
 		{"spoilt bytes are sent again", func(s *Situation) { s.Op, s.Class, s.Corrupt = w.UploadPart, w.Corrupt, 1 }, Retry},
 		{"three times spoilt is enough", func(s *Situation) { s.Op, s.Class, s.Corrupt = w.UploadPart, w.Corrupt, maxCorrupt }, Fail},
 		{"another region is tried", func(s *Situation) { s.Op, s.Class = w.PutObject, w.Relocated }, Retry},
+		{"a server without trailers is asked plainly", func(s *Situation) { s.Op, s.Class, s.Attempt, s.Mended = w.UploadPart, w.Untrailed, 1, 1 }, Retry},
 		{"however late it is named", func(s *Situation) { s.Op, s.Class, s.Attempt, s.Mended = w.UploadPart, w.Relocated, 50, 1 }, Retry},
 		{"a clock that goes wrong late is corrected", func(s *Situation) { s.Op, s.Class, s.Attempt, s.Mended = w.UploadPart, w.Skewed, 50, 1 }, Retry},
 		{"but not again and again", func(s *Situation) { s.Op, s.Class, s.Mended = w.UploadPart, w.Skewed, maxMended }, Fail},

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/internal/source"
-	"github.com/sealift/sealift/internal/sum"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -191,6 +190,16 @@ func (f *failure) first(action Action, err error) error {
 	return err
 }
 
+// ready sums the part, if that must be done before it is sent.
+func (t *Transfer) ready(ctx context.Context, p part) (part, error) {
+	if p.sums != nil || p.size > 0 && t.S3.Trails(ctx, t.Object) {
+		return p, nil
+	}
+	sums, err := t.sum(ctx, p)
+	p.sums = &sums
+	return p, err
+}
+
 // sendPart reads, sums and sends one part, over as many attempts as it takes.
 // The fingerprint is held against the source before and after each.
 func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, error) {
@@ -201,11 +210,11 @@ func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, err
 		if err := t.Source.Unchanged(t.print); err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		sums, err := t.sum(ctx, p)
+		p, err := t.ready(ctx, p)
 		if err != nil {
 			return s3wire.Answer{}, &s3wire.SourceError{Err: err}
 		}
-		got := t.race(ctx, id, p, sums)
+		got := t.race(ctx, id, p)
 		if got.err == nil {
 			unconfirmed = got.stored.Silent
 			t.keep(got.stored)
@@ -228,12 +237,15 @@ func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, err
 }
 
 // body is the body of one attempt to send a part, and what must be called when
-// the attempt is over.
-func (t *Transfer) body(ctx context.Context, p part, of sum.Sums) (s3wire.Body, func(acknowledged bool)) {
+// the attempt is over. The sums of one that has none yet go behind it.
+func (t *Transfer) body(ctx context.Context, p part) (s3wire.Body, func(acknowledged bool)) {
 	var moved int64
 	var mu sync.Mutex // the transport may read on after the answer
 	var over bool
-	b := s3wire.Body{Reader: t.Budget.throttle(ctx, p.of.Section(p.at, p.size)), Size: p.size, Sum: of.CRC, Other: of.Other}
+	b := s3wire.Body{Reader: t.Budget.throttle(ctx, p.of.Section(p.at, p.size)), Size: p.size, Behind: p.sums == nil}
+	if p.sums != nil {
+		b.Sum, b.Other = p.sums.CRC, p.sums.Other
+	}
 	b.Moved = func(n int) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -111,7 +111,7 @@ func (t *Transfer) decide(r *request, err error) Verdict {
 	switch r.class {
 	case s3wire.Corrupt:
 		r.corrupt++
-	case s3wire.Relocated, s3wire.Skewed:
+	case s3wire.Relocated, s3wire.Skewed, s3wire.Untrailed:
 		r.mended++
 	}
 	s := Situation{Op: r.op, Class: r.class, Attempt: r.attempt, KeepTrying: t.KeepTrying, Heard: t.S3.Heard(),

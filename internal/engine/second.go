@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sealift/sealift/internal/s3wire"
-	"github.com/sealift/sealift/internal/sum"
 )
 
 // Figures of second attempts: one is made where a part takes half as long again
@@ -87,7 +86,6 @@ type rivalry struct {
 	t   *Transfer
 	id  string // of the upload
 	p   part
-	of  sum.Sums
 	won atomic.Bool // one of them
 
 	second atomic.Bool // it has begun
@@ -96,8 +94,8 @@ type rivalry struct {
 // race sends a part once, and a second time beside it, over a connection of its
 // own, if the first is slow and there is a free slot. Whoever is stored first
 // wins; the other is ended and waited for.
-func (t *Transfer) race(ctx context.Context, id string, p part, of sum.Sums) try {
-	r := &rivalry{t: t, id: id, p: p, of: of}
+func (t *Transfer) race(ctx context.Context, id string, p part) try {
+	r := &rivalry{t: t, id: id, p: p}
 	patience, known := t.Budget.slow.patience(p.size)
 	if !known {
 		return r.once(ctx, false)
@@ -152,7 +150,7 @@ func (r *rivalry) again(ctx context.Context, after time.Duration) try {
 
 // once sends the part once.
 func (r *rivalry) once(ctx context.Context, fresh bool) try {
-	body, settle := r.t.body(ctx, r.p, r.of)
+	body, settle := r.t.body(ctx, r.p)
 	body.Fresh = fresh
 	begun := time.Now()
 	var got try

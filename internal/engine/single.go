@@ -23,10 +23,11 @@ func (t *Transfer) single(ctx context.Context) (Result, error) {
 
 // put sends all there is, which has these sums.
 func (t *Transfer) put(ctx context.Context, p part, whole sum.Sums, sha string) (Result, error) {
+	p.sums = &whole
 	r := &request{op: s3wire.PutObject, size: p.size}
 	var stored s3wire.Stored
 	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
-		body, settle := t.body(ctx, p, whole)
+		body, settle := t.body(ctx, p)
 		ctx, cancel := untilAnswered(ctx, &body)
 		defer cancel()
 		s, err := t.S3.Put(ctx, t.Object, body, t.Overwrite)

@@ -8,6 +8,7 @@
 package s3wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,8 @@ type Client struct {
 	skew   atomic.Int64 // nanoseconds that the server's clock is ahead of ours
 	heard  atomic.Bool  // the server has answered
 
-	unsummed sync.Map // kinds of checksum that the server was found not to keep
+	trailers atomic.Int32 // whether the server takes sums behind the bytes
+	unsummed sync.Map     // kinds of checksum that the server was found not to keep
 
 	mu      sync.Mutex
 	targets map[string]target // by bucket
@@ -106,6 +108,7 @@ type request struct {
 	size      int64     // bytes of body
 	moved     func(int) // called with each read's bytes; nil for none
 	fresh     bool      // over a connection of its own
+	hash      string    // of the payload, as it is signed; "" is unsigned
 }
 
 // do sends r once. The answer's body is returned unread; whoever reads it
@@ -186,8 +189,9 @@ func (c *Client) sign(ctx context.Context, r request, target target, creds aws.C
 	}
 	hr.Host = hr.URL.Host
 	hr.Header.Set("User-Agent", c.config.UserAgent)
-	hr.Header.Set("X-Amz-Content-Sha256", unsigned)
-	err := c.signer.SignHTTP(ctx, creds, hr, unsigned, target.service, target.region, c.now())
+	hash := cmp.Or(r.hash, unsigned)
+	hr.Header.Set("X-Amz-Content-Sha256", hash)
+	err := c.signer.SignHTTP(ctx, creds, hr, hash, target.service, target.region, c.now())
 	if err != nil {
 		return nil, nil, fmt.Errorf("sign request: %w", err)
 	}

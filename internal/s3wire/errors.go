@@ -23,6 +23,7 @@ type Error struct {
 	Header     string        // the header that S3 complains of; "" when it names none
 	RetryAfter time.Duration // as S3 asked; 0 when it did not
 	Relocated  bool          // the bucket was found in another region, and the client now goes there
+	Untrailed  bool          // the server may know no trailers, and the client now sends none
 	Whole      bool          // with Err: the request had gone out whole, so it may have happened
 	Err        error         // why there is no answer; nil when there is one
 }
@@ -72,6 +73,7 @@ const (
 	Expired                    // these credentials are not taken any more
 	Skewed                     // the clocks differ too much; the client has corrected its own
 	Relocated                  // the bucket is elsewhere; the client now goes there
+	Untrailed                  // the server may not take sums behind the bytes; the client now sends them before
 	NoCredentials              // there is nothing to sign with
 	Unready                    // the same, but only because nobody answers who gives credentials
 	Denied                     // refused, and will be again
@@ -97,6 +99,9 @@ func Classify(err error) Class {
 	}
 	if e.Relocated {
 		return Relocated
+	}
+	if e.Untrailed {
+		return Untrailed
 	}
 	if class, ok := codes[e.Code]; ok {
 		return class

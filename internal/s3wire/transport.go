@@ -10,7 +10,7 @@ import (
 
 // Figures of the transport. S3 closes a connection that was idle for about
 // five seconds; one that is closed first is not raced for. A write buffer of
-// 128 KiB fills whole TLS records and costs one system call for many.
+// 128 KiB fills whole TLS records; under it they are gathered again (cork).
 const (
 	idleTimeout      = 4 * time.Second
 	writeBuffer      = 128 << 10
@@ -25,10 +25,11 @@ const (
 func NewTransport(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	return &http.Transport{
-		Proxy:               proxy,
-		DialContext:         newSpread().DialContext,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ClientSessionCache: tls.NewLRUClientSessionCache(64)},
+	t := &http.Transport{
+		Proxy:       proxy,
+		DialContext: newSpread().DialContext,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ClientSessionCache: tls.NewLRUClientSessionCache(64),
+			DynamicRecordSizingDisabled: true}, // small records are for those who wait for the first byte
 		TLSHandshakeTimeout: handshakeTimeout,
 		DisableCompression:  true,
 		MaxIdleConns:        idleConnections,
@@ -37,6 +38,8 @@ func NewTransport(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, err
 		WriteBufferSize:     writeBuffer,
 		Protocols:           protocols,
 	}
+	t.DialTLSContext = dialTLS(t)
+	return t
 }
 
 // withoutReuse is the same transport, but with a connection of its own for each

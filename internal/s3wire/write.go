@@ -27,6 +27,7 @@ type Body struct {
 	Other  string    // their sum of the object's kind, where that is not CRC64NVME
 	Moved  func(int) // called with the bytes of each read; may be nil
 	Fresh  bool      // over a connection of its own, not one that was used before
+	Behind bool      // a part's sums are not known yet, and are sent behind the bytes: only where the client Trails
 }
 
 func (b Body) sums() sum.Sums { return sum.Sums{CRC: b.Sum, Other: b.Other} }
@@ -115,25 +116,41 @@ func (p Part) Sums() sum.Sums { return sum.Sums{CRC: p.Sum, Other: p.Other} }
 // Part stores one part of a multipart upload and returns it with S3's ETag. A
 // part whose checksum S3 repeats wrongly is Corrupt.
 func (c *Client) Part(ctx context.Context, o Object, uploadID string, number int, b Body) (Part, Answer, error) {
-	h := o.guard()
-	tell(h, o.Kind, b.sums())
-	resp, answer, err := c.do(ctx, request{operation: UploadPart, method: http.MethodPut,
-		bucket: o.Bucket, key: o.Key, query: "partNumber=" + strconv.Itoa(number) + "&uploadId=" + escape(uploadID, false),
-		header: h, body: b.Reader, size: b.Size, moved: b.Moved, fresh: b.Fresh})
+	r := request{operation: UploadPart, method: http.MethodPut, bucket: o.Bucket, key: o.Key,
+		query:  "partNumber=" + strconv.Itoa(number) + "&uploadId=" + escape(uploadID, false),
+		header: o.guard(), body: b.Reader, size: b.Size, moved: b.Moved, fresh: b.Fresh}
+	if !b.Behind {
+		tell(r.header, o.Kind, b.sums())
+		return c.part(ctx, r, o.Kind, number, b.Size, func(Answer) (sum.Sums, error) { return b.sums(), nil })
+	}
+	f, length := frame(b, o.Kind)
+	f.describe(r.header, b.Size)
+	r.body, r.size, r.moved, r.hash = f, length, nil, unsignedTrailer
+	part, answer, err := c.part(ctx, r, o.Kind, number, b.Size, f.sums)
+	return part, answer, c.triedTrailer(part, err)
+}
+
+// part sends r and holds the answer against the sums that were sent.
+func (c *Client) part(ctx context.Context, r request, kind sum.Kind, number int, size int64, sent func(Answer) (sum.Sums, error)) (Part, Answer, error) {
+	resp, answer, err := c.do(ctx, r)
 	if err != nil {
 		return Part{}, answer, err
 	}
-	part := Part{Number: number, Size: b.Size, ETag: resp.Header.Get("ETag"), Sum: b.Sum, Other: b.Other}
-	want := b.sums().Told(o.Kind)
-	said := resp.Header.Get(checksumHeader(o.Kind))
-	part.Silent = said == "" && o.Kind.Told()
+	part := Part{Number: number, Size: size, ETag: resp.Header.Get("ETag")}
+	said := resp.Header.Get(checksumHeader(kind))
+	part.Silent = said == "" && kind.Told()
 	if err := drain(resp, answer); err != nil {
 		return Part{}, answer, err
 	}
-	switch {
+	sums, err := sent(answer)
+	if err != nil {
+		return Part{}, answer, err
+	}
+	part.Sum, part.Other = sums.CRC, sums.Other
+	switch want := sums.Told(kind); {
 	case said != "" && said != want:
 		return Part{}, answer, &Error{Answer: answer, Status: http.StatusOK, Code: "BadDigest",
-			Message: fmt.Sprintf("S3 stored a part with %s %s, sent was %s", kept(o.Kind), said, want)}
+			Message: fmt.Sprintf("S3 stored a part with %s %s, sent was %s", kept(kind), said, want)}
 	case part.ETag == "":
 		return Part{}, answer, nonsense(answer, "no ETag")
 	}
