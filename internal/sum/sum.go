@@ -38,6 +38,15 @@ func Parse(s string) (CRC, error) {
 	return CRC(binary.BigEndian.Uint64(raw)), nil
 }
 
+// MarshalText writes c as String does.
+func (c CRC) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads what Parse does.
+func (c *CRC) UnmarshalText(text []byte) (err error) {
+	*c, err = Parse(string(text))
+	return err
+}
+
 // A ring is the arithmetic of one CRC: polynomials modulo its own, bits
 // reversed, so that the topmost bit of its width is x^0.
 type ring struct {
