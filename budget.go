@@ -2,10 +2,6 @@ package sealift
 
 import "github.com/sealift/sealift/internal/engine"
 
-// DefaultConnections is how many requests an Uploader begins with when its
-// Budget does not say.
-const DefaultConnections = engine.DefaultConnections
-
 // A Budget bounds what the Uploaders that share it use at once. It is safe for
 // concurrent use.
 type Budget struct{ of *engine.Budget }

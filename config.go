@@ -49,6 +49,8 @@ type Config struct {
 
 	Budget *Budget // nil is one of its own, which follows the server
 
+	Journal *Journal // nil records nothing: what stops is aborted, and begun again
+
 	// KeepTrying is how long one request is tried anew while S3, or who renews
 	// the credentials, is out of reach or busy. A server that has never
 	// answered is given up after half a minute, credentials that never came at

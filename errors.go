@@ -17,6 +17,9 @@ var (
 	// ErrSourceChanged: the source was not the same bytes throughout. Nothing
 	// of it was stored.
 	ErrSourceChanged = errors.New("source changed during the upload")
+	// ErrResumable: the upload is kept in S3, and recorded in Config.Journal. The
+	// same Upload, or Resume, goes on with it.
+	ErrResumable = errors.New("upload can be resumed")
 	// ErrUnknownOutcome: S3's last answer was lost and it cannot be proven
 	// whether the object was stored. There is no receipt.
 	ErrUnknownOutcome = errors.New("outcome cannot be proven")

@@ -11,10 +11,13 @@ import (
 type Event struct {
 	// Type is one of
 	//
-	//	started   Source, Size, Parts
+	//	started   Source, Size, Parts, and with Config.Journal Resumable, Stored
+	//	          and Acknowledged: what an earlier process sent
 	//	progress  Size, Sent, Acknowledged; several a second while bytes move.
 	//	          With Operation and Err when the Reader could not look whether
-	//	          the key is taken: S3 then tells at the end
+	//	          the key is taken: S3 then tells at the end. With Err alone
+	//	          where something is to be said aloud: that the upload begins
+	//	          again, or can no longer be resumed
 	//	retried   Operation, Part, Attempt, Wait, RequestID, Err
 	//	waiting   Operation, Part, Attempt, Wait, Err: S3 has been out of reach
 	//	          or busy for more than a few seconds
@@ -35,6 +38,8 @@ type Event struct {
 	Source       string // as the source names itself
 	Size         int64  // bytes of the source, or of the range that Parts sends; -1 while a stream has not ended
 	Parts        int    // 1 for a single PutObject; 0 for a stream
+	Stored       int    // of them, by an earlier process that the upload goes on from
+	Resumable    bool   // a later process could go on from this one
 	Sent         int64  // body bytes handed to the network that may still count
 	Acknowledged int64  // bytes S3 has confirmed; never falls, counts no byte twice
 
@@ -61,6 +66,7 @@ type events struct {
 // delivered.
 type delivery struct {
 	Event
+	then    func() // called when it is delivered; may be nil
 	flushed chan struct{}
 }
 
@@ -78,6 +84,9 @@ func deliver(on func(Event)) *events {
 				continue
 			}
 			on(d.Event)
+			if d.then != nil {
+				d.then()
+			}
 		}
 	}()
 	return e
@@ -97,6 +106,16 @@ func (e *events) send(event Event) {
 	case e.queue <- delivery{Event: event}:
 	default:
 	}
+}
+
+// sendThen queues an event that is not mere progress, and calls then when it has
+// been delivered, or is heard by nobody.
+func (e *events) sendThen(event Event, then func()) {
+	if e == nil {
+		then()
+		return
+	}
+	e.queue <- delivery{Event: event, then: then}
 }
 
 // flush returns when all events sent before it are delivered.

@@ -22,12 +22,21 @@ var meanings = []struct{ inner, outer error }{
 	{plan.ErrTooLarge, ErrInvalid},
 	{plan.ErrTooMany, ErrInvalid},
 	{engine.ErrPlan, ErrInvalid},
+	{engine.ErrStale, ErrSourceChanged},
 	{s3wire.ErrEndpoint, ErrInvalid},
 	{s3wire.ErrOutlives, ErrInvalid},
 }
 
 // meaningOf makes the *Error of what the engine returned.
 func meaningOf(id string, err error) error {
+	e := withMeaning(id, err)
+	if errors.Is(err, engine.ErrKept) {
+		e.Err = &meant{ErrResumable, e.Err}
+	}
+	return e
+}
+
+func withMeaning(id string, err error) *Error {
 	e := &Error{ID: id, Err: err}
 	class := s3wire.OK
 	if r, ok := errors.AsType[*engine.RequestError](err); ok {

@@ -24,6 +24,7 @@ type Uploader struct {
 	s3     *s3wire.Client
 	reader *s3wire.Client // nil when nobody may look
 	events *events
+	left   left // journals to go on with
 
 	mu     sync.Mutex
 	closed bool
@@ -111,16 +112,38 @@ type existing struct {
 
 // upload is Upload without its checks, and without waiting for events.
 func (u *Uploader) upload(ctx context.Context, source Source, object Object) (*receipt.Receipt, existing, error) {
+	given := object
 	if info, err := source.of.Stat(); err == nil && object.Preserve {
 		preserve(&object.Options, info.ModTime(), info.Mode())
 	}
-	transfer := u.transfer(source, object)
-	started := time.Now().UTC()
-	result, err := transfer.Run(ctx)
-	if err == nil {
-		r := u.receipt(transfer, result, object, started)
-		u.report(transfer, Event{Type: "stored", Size: r.Source.Size, Receipt: r})
+	t := u.transfer(source, object)
+	r, err := u.record(ctx, t, given)
+	if r != nil {
 		return r, existing{}, nil
+	}
+	if err != nil {
+		return nil, existing{}, u.failed(t, err)
+	}
+	return u.carry(ctx, t, object)
+}
+
+// carry runs a transfer and makes its receipt.
+func (u *Uploader) carry(ctx context.Context, transfer *engine.Transfer, object Object) (*receipt.Receipt, existing, error) {
+	started := time.Now().UTC()
+	if transfer.Journal != nil {
+		started = transfer.Journal.State().Begin.Started
+	}
+	result, err := transfer.Run(ctx)
+	if err == nil || errors.Is(err, engine.ErrStale) {
+		r := u.receipt(transfer, result, object, started)
+		u.stored(transfer, r)
+		if err == nil {
+			return r, existing{}, nil
+		}
+		return nil, existing{}, meaningOf(transfer.ID, err)
+	}
+	if errors.Is(err, engine.ErrKept) {
+		u.left.add(object.Bucket, object.Key, transfer.ID)
 	}
 	err = meaningOf(transfer.ID, err)
 	event := Event{Type: "failed", Size: transfer.Size(), Acknowledged: transfer.Acknowledged(), Err: err}
@@ -137,6 +160,19 @@ func (u *Uploader) upload(ctx context.Context, source Source, object Object) (*r
 	}
 	u.report(transfer, event)
 	return nil, there, err
+}
+
+// stored tells of an object that is stored, and then lets its journal go.
+func (u *Uploader) stored(t *engine.Transfer, r *receipt.Receipt) {
+	event := u.dress(t, Event{Type: "stored", Size: r.Source.Size, Receipt: r})
+	u.log(event)
+	if t.Journal == nil {
+		u.events.send(event)
+		return
+	}
+	u.completed(t, r)
+	j := t.Journal
+	u.events.sendThen(event, func() { u.remove(j) })
 }
 
 // begin counts something that Close waits for.
@@ -167,7 +203,10 @@ func (u *Uploader) check(o Object) error {
 }
 
 func (u *Uploader) transfer(source Source, object Object) *engine.Transfer {
-	id := ulid.Make().String()
+	return u.transferAs(ulid.Make().String(), source, object)
+}
+
+func (u *Uploader) transferAs(id string, source Source, object Object) *engine.Transfer {
 	metadata := maps.Clone(object.Metadata)
 	if metadata == nil {
 		metadata = map[string]string{}
@@ -196,10 +235,15 @@ func same(found s3wire.Found, print source.Fingerprint) bool {
 
 // report sends an event on its way, with what all events of t have.
 func (u *Uploader) report(t *engine.Transfer, e Event) {
-	e.Time, e.Run, e.Transfer = time.Now().UTC(), u.config.Run, t.ID
-	e.Bucket, e.Key, e.Source = t.Object.Bucket, t.Object.Key, t.Source.Name()
+	e = u.dress(t, e)
 	u.log(e)
 	u.events.send(e)
+}
+
+func (u *Uploader) dress(t *engine.Transfer, e Event) Event {
+	e.Time, e.Run, e.Transfer = time.Now().UTC(), u.config.Run, t.ID
+	e.Bucket, e.Key, e.Source = t.Object.Bucket, t.Object.Key, t.Source.Name()
+	return e
 }
 
 // log tells what marks the life of a transfer.
@@ -223,6 +267,6 @@ func (u *Uploader) log(e Event) {
 }
 
 func eventOf(s engine.Step) Event {
-	return Event{Type: s.Type, Size: s.Size, Parts: s.Parts, Sent: s.Sent, Acknowledged: s.Acknowledged,
+	return Event{Type: s.Type, Size: s.Size, Parts: s.Parts, Stored: s.Stored, Resumable: s.Resumable, Sent: s.Sent, Acknowledged: s.Acknowledged,
 		Operation: string(s.Operation), Part: s.Part, Attempt: s.Attempt, Wait: s.Wait, RequestID: s.RequestID, Err: s.Err}
 }

@@ -57,7 +57,7 @@ func (u *Upload) bind(f *pflag.FlagSet) {
 
 func (u *Upload) bindSending(f *pflag.FlagSet) {
 	u.Storage.bindSending(f)
-	f.Var(&u.Concurrency, "concurrency", fmt.Sprintf("requests under way at once (default auto: follows the server, from %d)", sealift.DefaultConnections))
+	f.Var(&u.Concurrency, "concurrency", "requests under way at once (default auto: follows the server)")
 	f.Var(&u.Bandwidth, "bwlimit", "most bytes sent a second, over all sources, as 50MiB (default off)")
 	u.KeepTrying = 10 * time.Minute
 	f.Var(span{&u.KeepTrying, 0, 0, "a time, as 10m or 600"}, "keep-trying", "how long to survive S3 being out of reach or busy, as 10m or in seconds (default 10m)")

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sealift/sealift/internal/journal"
 	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/internal/source"
 	"golang.org/x/sync/errgroup"
@@ -20,36 +21,66 @@ const maxRestarts = 3
 const abortTime = 30 * time.Second
 
 // multipart stores the source as parts: all of them committed, or the upload
-// aborted.
+// aborted, or kept for whoever goes on with its journal.
 func (t *Transfer) multipart(ctx context.Context) (Result, error) {
+	var done *Result
+	err := t.openJournal(ctx)
+	if err == nil {
+		t.from, done, err = t.pickUp(ctx)
+	}
+	t.started()
+	if err != nil && t.keeps(ctx, err) {
+		err = &keptError{err}
+	}
+	if done != nil || err != nil {
+		return orNone(done), t.closeJournal(err)
+	}
 	for restarts := 0; ; restarts++ {
 		r, action, err := t.upload(ctx, t.fill)
 		if action != Restart || restarts == maxRestarts || ctx.Err() != nil {
-			return r, err
+			return r, t.closeJournal(err)
 		}
-		t.Logger.Warn("the upload begins again", "transfer", t.ID, "err", err)
-		t.progress.restart()
+		t.startOver(err)
 	}
 }
 
-// upload is one multipart upload, from Create to Complete or Abort. What fills
-// it sends the parts and completes.
+func orNone(r *Result) Result {
+	if r == nil {
+		return Result{}
+	}
+	return *r
+}
+
+// upload is one multipart upload, from Create, or from where an earlier process
+// left it, to Complete or Abort. What fills it sends the parts and completes.
 func (t *Transfer) upload(ctx context.Context, fill func(ctx context.Context, id string) (Result, Action, error)) (Result, Action, error) {
-	id, created, err := t.create(ctx)
-	if err != nil {
-		return Result{}, Fail, err
+	id, opened := t.from.id, t.from.created
+	if id == "" {
+		var err error
+		if id, opened, err = t.create(ctx); err != nil {
+			if t.keeps(ctx, err) {
+				err = &keptError{err}
+			}
+			return Result{}, Fail, err
+		}
 	}
 	r, action, err := fill(ctx, id)
 	if err == nil {
-		r.UploadID, r.Requests = id, append([]s3wire.Answer{created}, r.Requests...)
+		r.UploadID, r.Requests = id, append([]s3wire.Answer{opened}, r.Requests...)
 		return r, Done, nil
 	}
-	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrIntegrity) && r.Stored.ETag != "" {
+	t.from = resumption{}
+	switch {
+	case errors.Is(err, ErrUnknown), errors.Is(err, ErrIntegrity) && r.Stored.ETag != "":
 		return Result{}, Fail, err
+	case action != Restart && t.keeps(ctx, err):
+		return Result{}, Fail, &keptError{err}
 	}
+	t.write(journal.Aborting{})
 	if left := t.abort(ctx, id); left != nil {
-		err = &openError{err, id, left}
+		return Result{}, Fail, &openError{err, id, left}
 	}
+	t.write(journal.Aborted{})
 	return Result{}, action, err
 }
 
@@ -69,6 +100,7 @@ func (e *openError) Unwrap() error { return e.err }
 
 func (t *Transfer) create(ctx context.Context) (string, s3wire.Answer, error) {
 	var id string
+	t.write(journal.Creating{})
 	r := &request{op: s3wire.CreateMultipartUpload}
 	_, err := t.send(ctx, r, func(ctx context.Context) (answer s3wire.Answer, err error) {
 		ctx, cancel := untilAnswered(ctx, new(s3wire.Body))
@@ -83,6 +115,9 @@ func (t *Transfer) create(ctx context.Context) (string, s3wire.Answer, error) {
 			"bucket", t.Object.Bucket, "key", t.Object.Key)
 	}
 	t.begin()
+	if err == nil {
+		t.write(created(id, r.answer))
+	}
 	return id, r.answer, err
 }
 
@@ -93,8 +128,11 @@ func (t *Transfer) fill(ctx context.Context, id string) (Result, Action, error) 
 	if t.Hash == Beside && t.witness == nil {
 		t.witness = t.Source.Watch(ctx, t.plan.Size)
 		defer t.endWitness(cancel)
+		if len(t.from.taken) > 0 {
+			t.witness.Free()
+		}
 	}
-	if action, err := t.sendParts(ctx, id); err != nil {
+	if action, err := t.sendRest(ctx, id); err != nil {
 		return Result{}, action, err
 	}
 	parts, whole, err := t.gathered()
@@ -108,9 +146,29 @@ func (t *Transfer) fill(ctx context.Context, id string) (Result, Action, error) 
 	if err := t.lastLook(ctx); err != nil {
 		return Result{}, Fail, err
 	}
+	t.write(journal.Completing{CRC: whole.CRC, Other: whole.Other, SHA256: sha})
 	c := &completion{id: id, parts: parts, whole: whole}
+	c.lost = t.from.completing
 	stored, action, err := t.complete(ctx, c)
 	return Result{Stored: stored, Sum: whole.CRC, SHA256: sha, Requests: proof(c.answer, stored), Signer: c.answer.KeyID}, action, err
+}
+
+// sendRest sends what S3 does not have yet, and holds what it has against the
+// source.
+func (t *Transfer) sendRest(ctx context.Context, id string) (Action, error) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	checked := t.recheck(ctx, t.from.taken, end)
+	action, err := t.sendParts(ctx, id)
+	if err != nil {
+		end(err)
+	}
+	if differs := checked(); errors.Is(differs, errDiffers) {
+		return Restart, differs
+	} else if err == nil {
+		err = differs
+	}
+	return action, err
 }
 
 // endWitness waits for the second read, so that nothing is left running.
@@ -204,6 +262,9 @@ func (t *Transfer) ready(ctx context.Context, p part) (part, error) {
 // The fingerprint is held against the source before and after each.
 func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, error) {
 	t.witness.Admit(p.at)
+	if there, err := t.accepted(ctx, p); there || err != nil {
+		return Fail, err
+	}
 	r := &request{op: s3wire.UploadPart, upload: id, part: p.number, size: p.size}
 	var unconfirmed bool
 	action, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
@@ -217,7 +278,7 @@ func (t *Transfer) sendPart(ctx context.Context, id string, p part) (Action, err
 		got := t.race(ctx, id, p)
 		if got.err == nil {
 			unconfirmed = got.stored.Silent
-			t.keep(got.stored)
+			t.stored(got.stored)
 			t.Logger.Debug("part stored", "transfer", t.ID, "part", p.number, "bytes", p.size, "attempt", r.attempt, "request_id", got.answer.RequestID)
 		}
 		return got.answer, got.err

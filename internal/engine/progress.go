@@ -13,6 +13,8 @@ type Step struct {
 	Type         string
 	Size         int64
 	Parts        int
+	Stored       int  // of them, by an earlier process
+	Resumable    bool // another process could go on
 	Sent         int64
 	Acknowledged int64
 	Operation    s3wire.Operation

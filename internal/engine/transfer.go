@@ -5,7 +5,7 @@
 // rest carries it out. A Transfer sends what it must within the Budget it
 // is given, aborts what it cannot complete, and tells what it does as Steps. The
 // package may import plan, source, s3wire and sum; it knows no session, no
-// receipt and no file of its own.
+// receipt, and of files only the journal that it is given.
 package engine
 
 import (
@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sealift/sealift/internal/journal"
 	"github.com/sealift/sealift/internal/plan"
 	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/internal/source"
@@ -83,6 +84,13 @@ type Transfer struct {
 	Logger     *slog.Logger
 	Report     func(Step) // called from many goroutines
 
+	// Journal is where an upload in parts is recorded: one that is there is gone
+	// on with. Where it is nil, NewJournal makes one, unless that is nil too. When
+	// Run fails the journal is closed, or removed where it has nothing to tell;
+	// after a success it is the caller's, who removes it when the Result is safe.
+	Journal    *journal.Journal
+	NewJournal func(source.Fingerprint, plan.Plan) (*journal.Journal, error)
+
 	plan     plan.Plan
 	print    source.Fingerprint
 	witness  *source.Witness // of the present upload; nil but with Beside
@@ -91,6 +99,8 @@ type Transfer struct {
 	only     partial       // the parts that are this transfer's to send
 	loose    atomic.Bool   // a part that was sent whole may yet land
 	existing *s3wire.Found // by the reader, where it is ErrExists
+	from     resumption    // what an earlier process left
+	dead     atomic.Bool   // the journal cannot be written any more
 
 	mu    sync.Mutex
 	parts map[int]s3wire.Part // those that S3 has, of the present upload
@@ -119,7 +129,9 @@ func (t *Transfer) Run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	t.Report(Step{Type: Started, Size: t.progress.size, Parts: t.plan.Parts})
+	if t.plan.Single() || t.Source.Flows() {
+		t.started()
+	}
 	if t.Object.Kind.Told() && t.S3.Unsummed(t.Object.Kind) {
 		return Result{}, t.noChecksum(nil)
 	}
@@ -136,6 +148,12 @@ func (t *Transfer) Run(ctx context.Context) (Result, error) {
 	return r, nil
 }
 
+// started tells that the transfer begins, and from where.
+func (t *Transfer) started() {
+	step := t.progress.step()
+	t.Report(Step{Type: Started, Size: step.Size, Acknowledged: step.Acknowledged, Parts: t.plan.Parts, Stored: len(t.from.taken), Resumable: t.resumable()})
+}
+
 // prepare looks at the source, plans what can be planned, and says how it is
 // sent.
 func (t *Transfer) prepare(ctx context.Context) (send func(context.Context) (Result, error), err error) {
@@ -148,6 +166,9 @@ func (t *Transfer) prepare(ctx context.Context) (send func(context.Context) (Res
 	}
 	if t.print, err = t.Source.Settle(ctx); err != nil {
 		return nil, err
+	}
+	if t.Journal != nil && t.Journal.State().Begin.Source.Size == t.print.Size {
+		t.PartSize = t.Journal.State().Begin.PartSize
 	}
 	if t.plan, err = plan.For(t.print.Size, t.PartSize); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ type layer struct {
 // layers are the packages of both modules. One that is not listed may import
 // nothing.
 var layers = map[string]layer{
-	"":                     {[]string{"internal/engine", "internal/plan", "internal/s3wire", "internal/source", "internal/sum", "internal/walk", "receipt", "session", sdk + "/aws", "github.com/oklog/ulid/v2"}, "the library ties the inner packages together and drags no command's needs into its importers"},
+	"":                     {[]string{"internal/durable", "internal/engine", "internal/journal", "internal/plan", "internal/s3wire", "internal/source", "internal/sum", "internal/walk", "receipt", "session", sdk + "/aws", "github.com/oklog/ulid/v2"}, "the library ties the inner packages together and drags no command's needs into its importers"},
 	"policy":               {nil, "Terraform, sandbox, command and sessions share the policies: standard library only"},
 	"receipt":              {nil, "auditors import receipts alone: standard library only"},
 	"session":              {[]string{"policy", "internal/redact", sdk, "github.com/aws/smithy-go"}, "a session knows policies and STS, no upload"},
@@ -42,7 +42,7 @@ var layers = map[string]layer{
 	"internal/source":      {[]string{"internal/sum"}, "a source is read, never sent"},
 	"internal/walk":        {nil, "files are found by the system alone, so that the library can find them too"},
 	"internal/s3wire":      {[]string{"internal/plan", "internal/sum", sdk, "github.com/aws/smithy-go"}, "the wire decides nothing, so it must not know who does"},
-	"internal/engine":      {[]string{"internal/plan", "internal/s3wire", "internal/source", "internal/sum", "golang.org/x/sync", "golang.org/x/time/rate"}, "the engine knows neither sessions nor receipts nor files of its own"},
+	"internal/engine":      {[]string{"internal/journal", "internal/plan", "internal/s3wire", "internal/source", "internal/sum", "golang.org/x/sync", "golang.org/x/time/rate"}, "the engine knows neither sessions nor receipts, and of files the journal alone"},
 	"internal/config":      {[]string{"github.com/pelletier/go-toml/v2", "github.com/spf13/pflag"}, "configuration is the command's, and knows no command"},
 	"internal/filter":      {[]string{"github.com/bmatcuk/doublestar/v4"}, "what is left out is the command's choice; the library is given the answer"},
 	"internal/profile":     {[]string{"policy", "session", "internal/redact", sdk, "github.com/aws/smithy-go"}, "profiles end in a session; they know no upload"},

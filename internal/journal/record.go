@@ -48,11 +48,24 @@ type Begin struct {
 	Endpoint string `json:"endpoint"` // URL without user, query and fragment; "" is AWS's own
 	Region   string `json:"region"`
 
-	Options  string `json:"options"` // Digest of all that makes the object beside its bytes
+	Options  string `json:"options"`          // Digest of all that makes the object beside its bytes
+	Object   JSON   `json:"object,omitempty"` // the same in words, for who goes on without the command that began
 	Source   Source `json:"source"`
 	PartSize int64  `json:"part_size"` // bytes of the first part; but for a stream, of all but the last
 	Checksum string `json:"checksum"`  // sum.Kind
 	Session  string `json:"session"`   // role session name; "" where there is no role
+}
+
+// JSON is a value in JSON, kept as it stands; "" is none.
+type JSON string
+
+// MarshalJSON implements json.Marshaler.
+func (j JSON) MarshalJSON() ([]byte, error) { return []byte(j), nil }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (j *JSON) UnmarshalJSON(text []byte) error {
+	*j = JSON(text)
+	return nil
 }
 
 // A Source is the local bytes.
@@ -81,7 +94,11 @@ type Creating struct{}
 
 // Created is S3's answer: the upload is open.
 type Created struct {
-	UploadID string `json:"upload_id"` // opaque
+	UploadID  string    `json:"upload_id"`            // opaque
+	RequestID string    `json:"request_id,omitempty"` // of the answer, for the receipt
+	ID2       string    `json:"id_2,omitempty"`
+	KeyID     string    `json:"key_id,omitempty"` // access key id that signed
+	Time      time.Time `json:"time,omitzero"`    // when it was sent, UTC
 }
 
 // A Part is one that S3 has stored. Of several with one number the last counts.
@@ -104,12 +121,16 @@ type Touched struct {
 type Completing struct {
 	CRC   sum.CRC `json:"crc64nvme"`       // of the whole
 	Other string  `json:"other,omitempty"` // as S3 makes it of the parts', where that is another
+
+	SHA256 string `json:"sha256,omitempty"` // of the source, hex, where it was asked for
 }
 
 // Completed says that the object is stored, proven by its sum.
 type Completed struct {
 	ETag      string `json:"etag,omitempty"`
 	VersionID string `json:"version_id,omitempty"`
+
+	Receipt JSON `json:"receipt,omitempty"` // to be handed out by whoever finds it
 }
 
 // Aborting is the intent to abort the upload. Until Aborted follows, that is
@@ -145,8 +166,8 @@ func (Restarted) kind() string  { return "restarted" }
 func (u Unknown) kind() string  { return u.Type }
 
 func (Creating) check() error     { return nil }
-func (r Completing) check() error { return exact(r.Other) }
-func (r Completed) check() error  { return exact(r.ETag, r.VersionID) }
+func (r Completing) check() error { return exact(r.Other, r.SHA256) }
+func (r Completed) check() error  { return exact(r.ETag, r.VersionID, string(r.Receipt)) }
 func (Aborting) check() error     { return nil }
 func (r Aborted) check() error    { return exact(r.UploadID) }
 func (Restarted) check() error    { return nil }
@@ -166,7 +187,7 @@ func (r Created) check() error {
 	if r.UploadID == "" {
 		return errors.New("upload_id is missing")
 	}
-	return exact(r.UploadID)
+	return exact(r.UploadID, r.RequestID, r.ID2, r.KeyID)
 }
 
 func (r Part) check() error {
@@ -209,12 +230,12 @@ func (r Begin) check() error {
 			return errors.New(c.fault)
 		}
 	}
-	return errors.Join(r.Source.check(), exact(r.Bucket, r.Key, r.Endpoint, r.Region, r.Checksum, r.Session))
+	return errors.Join(r.Source.check(), exact(r.Bucket, r.Key, r.Endpoint, r.Region, r.Checksum, r.Session, string(r.Object)))
 }
 
 // local checks what can be checked only where the source is.
 func (r Begin) local() error {
-	if r.Source.Size == UnknownSize || filepath.IsAbs(r.Source.Path) {
+	if r.Source.Size == UnknownSize || r.Source.Path == "" || filepath.IsAbs(r.Source.Path) {
 		return nil
 	}
 	return fmt.Errorf("%w: source.path %q is not absolute", ErrInvalid, r.Source.Path)

@@ -32,6 +32,7 @@ type State struct {
 	Stored   int          // how many Parts there are
 	Bytes    int64        // of Parts
 	Source   Fingerprint  // as it was last seen with the same bytes
+	Created  Created      // the answer that opened the present upload
 	Whole    Completing   // the last
 	Object   Completed
 
@@ -136,7 +137,7 @@ func (s *State) created(r Created) error {
 	if r.UploadID == s.UploadID || slices.Contains(s.Gone, r.UploadID) || slices.Contains(s.Owed, r.UploadID) {
 		return errors.New("the id is that of an earlier upload")
 	}
-	s.Phase, s.UploadID = PhaseOpen, r.UploadID
+	s.Phase, s.UploadID, s.Created = PhaseOpen, r.UploadID, r
 	s.Lost--
 	return nil
 }
@@ -201,7 +202,7 @@ func (s *State) leave(id string) {
 	if id != "" {
 		s.Gone = append(s.Gone, id)
 	}
-	s.UploadID, s.Parts, s.Stored, s.Bytes, s.Whole = "", nil, 0, 0, Completing{}
+	s.UploadID, s.Parts, s.Stored, s.Bytes, s.Whole, s.Created = "", nil, 0, 0, Completing{}, Created{}
 }
 
 // restarted goes back to the beginning. What was to be aborted still is.

@@ -95,6 +95,10 @@ func (w *Witness) advance(mark *int64, to int64) {
 	w.moved.Broadcast()
 }
 
+// Free lets everybody read at their own pace: of a source of which much is sent
+// already the senders are far ahead from the start.
+func (w *Witness) Free() { w.release() }
+
 // Admit waits while a sender that wants to begin at offset is far ahead of the
 // Witness. A nil Witness admits at once. It does not outlast ctx of Watch.
 func (w *Witness) Admit(offset int64) {

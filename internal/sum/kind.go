@@ -1,6 +1,7 @@
 package sum
 
 import (
+	"cmp"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -52,6 +53,9 @@ func ParseKind(name string) (Kind, error) {
 
 // Told reports whether S3 is told a checksum of this kind.
 func (k Kind) Told() bool { return k != None }
+
+// Name is S3's name for it, also of "".
+func (k Kind) Name() string { return string(cmp.Or(k, CRC64NVME)) }
 
 // Own reports whether it is CRC64NVME, which needs no second sum.
 func (k Kind) Own() bool { return k == CRC64NVME || k == "" }
