@@ -127,7 +127,7 @@ func (System) List(folder string, most int) (names []string, err error) {
 
 // Whoever wants a lock asks again for a while: Holder takes it for a moment.
 const (
-	lockPatience = 250 * time.Millisecond
+	lockPatience = 100 * time.Millisecond
 	lockPause    = 5 * time.Millisecond
 	maxHolder    = 256 // bytes read of what a holder wrote
 )
@@ -209,7 +209,7 @@ func Replace(disk Disk, path string, write func(io.Writer) error) error {
 	temp := path + ".new"
 	f, err := disk.Create(temp)
 	if err != nil {
-		return err
+		return errors.Join(err, Discard(disk, temp))
 	}
 	if err = write(f); err == nil {
 		err = f.Sync()
@@ -219,7 +219,16 @@ func Replace(disk Disk, path string, write func(io.Writer) error) error {
 		err = disk.Rename(temp, path)
 	}
 	if err != nil {
-		return errors.Join(err, disk.Remove(temp))
+		return errors.Join(err, Discard(disk, temp))
 	}
 	return disk.SyncFolder(filepath.Dir(path))
+}
+
+// Discard removes a file that may not be there.
+func Discard(disk Disk, path string) error {
+	err := disk.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }

@@ -47,7 +47,7 @@ type DiskFault struct {
 	Err   error  // what it says; nil with Crash or Do
 	Short int    // of a write: how many bytes are written all the same; fewer than 0 is a random number of them
 	Crash bool   // the machine goes down here: before the effect, or after it
-	Do    func() // called when the fault happens, before anything else; may be nil
+	Do    func() // called when the fault happens: before the effect, or after it; may be nil
 }
 
 // A Loss is what a crash takes away.
@@ -229,24 +229,34 @@ const all = math.MaxInt
 // it may write, fewer than 0 for a random number.
 func (d *Disk) do(op DiskOp, effect func(most int) error) error {
 	f := d.plan(op)
-	if f != nil && f.Do != nil {
+	if f == nil {
+		f = &DiskFault{}
+	}
+	if f.Do != nil && !f.After {
 		f.Do()
 	}
+	err := d.act(op, f, effect)
+	if f.Do != nil && f.After {
+		f.Do()
+	}
+	return err
+}
+
+func (d *Disk) act(op DiskOp, f *DiskFault, effect func(most int) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case d.down:
+	if d.down {
 		return ErrDown
-	case f == nil || f.Err == nil && !f.Crash:
-		return effect(all)
 	}
-	switch {
-	case f.After:
-		if err := effect(all); err != nil {
-			return err
-		}
-	case op == OpWrite && f.Short != 0:
-		if err := effect(f.Short); err != nil {
+	most := all
+	switch broken := f.Err != nil || f.Crash; {
+	case broken && !f.After && (op != OpWrite || f.Short == 0):
+		most = 0
+	case broken && !f.After:
+		most = f.Short
+	}
+	if most != 0 {
+		if err := effect(most); err != nil {
 			return err
 		}
 	}
