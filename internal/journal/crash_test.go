@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -317,6 +318,96 @@ func TestOpenDoesNotTrustAnotherProcessesFailedSync(t *testing.T) {
 	defer func() { _ = after.Close() }()
 	if got := after.State(); got.Phase != journal.PhaseCompleting || got.Stored != 1 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// What is written while an fsync is on its way may have missed it: its Commit
+// waits for the next.
+func TestACommitIsNotServedByASyncThatBeganBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j *journal.Journal
+		var late error
+		var after *fault.Disk
+		var disk *fault.Disk
+		var all sync.WaitGroup
+		disk = fault.NewDisk(t, 1,
+			fault.DiskFault{Op: fault.OpSync, Nth: 3, After: true, Do: func() { // that of Created
+				all.Go(func() {
+					late = j.Commit(part(1))
+					after = disk.Restart(fault.Unsynced)
+				})
+				synctest.Wait()
+			}})
+		var err error
+		if j, err = journal.Create(disk, folder, begin()); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(j.Commit(journal.Creating{}), j.Commit(journal.Created{UploadID: "u"})); err != nil {
+			t.Fatal(err)
+		}
+		if all.Wait(); late != nil {
+			t.Fatal(late)
+		}
+		got, err := journal.Read(after, folder, transfer)
+		if err != nil || got.Stored != 1 {
+			t.Errorf("%v, %+v", err, got)
+		}
+		_ = j.Close()
+	})
+}
+
+// What was removed does not come back.
+func TestRemovedIsRemovedWithoutPowerToo(t *testing.T) {
+	disk := fault.NewDisk(t, 1)
+	write(t, disk, story()...)
+	if err := open(t, disk).Remove(); err != nil {
+		t.Fatal(err)
+	}
+	for _, loss := range losses() {
+		if files := disk.Restart(loss).Files(); len(files) != 0 {
+			t.Errorf("loss %d: %d files", loss, len(files))
+		}
+	}
+	// Where it cannot be removed, or not for sure, that is said.
+	for nth, op := range []fault.DiskOp{fault.OpRemove, fault.OpSyncFolder} {
+		disk := fault.NewDisk(t, 1, fault.DiskFault{Op: op, Nth: nth + 1, Err: syscall.EIO})
+		j, err := journal.Create(disk, folder, begin())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Remove(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s: %v", op, err)
+		}
+		if _, held, _ := disk.Holder(folder + "/" + transfer + ".lock"); held {
+			t.Errorf("%s: it is still held", op)
+		}
+	}
+}
+
+// A journal that could not be begun leaves nothing: neither a file nor a lock.
+func TestAFailedCreateLeavesNothing(t *testing.T) {
+	for nth := 1; ; nth++ {
+		disk := fault.NewDisk(t, 1, fault.DiskFault{Nth: nth, Err: syscall.ENOSPC, After: true}, fault.DiskFault{Op: fault.OpAppend, Err: syscall.EMFILE})
+		_, err := journal.Create(disk, folder, begin())
+		last := errors.Is(err, syscall.EMFILE)
+		if last {
+			disk.Cancel()
+		} else if !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("operation %d: %v", nth, err)
+		}
+		if files := disk.Files(); len(files) != 0 {
+			t.Errorf("operation %d left %d files", nth, len(files))
+		}
+		if _, held, _ := disk.Holder(folder + "/" + transfer + ".lock"); held && nth > 2 { // 2 is the lock itself
+			t.Errorf("operation %d left the lock", nth)
+		}
+		if disk.Cancel(); last {
+			break
+		}
+	}
+	disk := fault.NewDisk(t, 1, fault.DiskFault{Op: fault.OpOpen, Err: syscall.EIO})
+	if _, err := journal.Create(disk, folder, begin()); !errors.Is(err, syscall.EIO) || len(disk.Files()) != 0 {
+		t.Errorf("where it cannot be seen whether one is there: %v", err)
 	}
 }
 

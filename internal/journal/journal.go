@@ -123,10 +123,7 @@ func create(disk durable.Disk, folder string, begin Begin) (*Journal, error) {
 		j.file, err = disk.Append(j.path)
 	}
 	if err != nil {
-		if gone := disk.Remove(j.path); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
-		return nil, j.letGo(err)
+		return nil, j.letGo(errors.Join(err, durable.Discard(disk, j.path)))
 	}
 	j.written, j.synced = j.state.Records, j.state.Records
 	return j, nil
