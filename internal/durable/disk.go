@@ -160,23 +160,28 @@ func lockOnce(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := tryLock(f, true); err != nil {
-		if errors.Is(err, errWouldWait) {
-			err = &HeldError{path, holderOf(f)}
-		}
-		return nil, errors.Join(err, f.Close())
-	}
-	mine, err := f.Stat()
-	if err == nil {
-		var there fs.FileInfo
-		if there, err = os.Lstat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(mine, there) {
-			err = fmt.Errorf("lock %s: %w", path, errMoved)
-		}
-	}
-	if err != nil {
+	if err := claim(f, path); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// claim locks f, which was opened at path, and makes sure that it is there still.
+func claim(f *os.File, path string) error {
+	if err := tryLock(f, true); errors.Is(err, errWouldWait) {
+		return &HeldError{path, holderOf(f)}
+	} else if err != nil {
+		return err
+	}
+	mine, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(mine, there) {
+		return fmt.Errorf("lock %s: %w", path, errMoved)
+	}
+	return err
 }
 
 // Holder implements Disk, by a shared lock that it gives back at once.

@@ -142,7 +142,7 @@ func TestEveryPrefixIsAJournal(t *testing.T) {
 // No flipped bit, whether in a payload, a sum or a length, is trusted; nor is
 // anything behind it.
 func TestADamagedRecordEndsTrust(t *testing.T) {
-	whole := golden(t, "v1.journal")
+	whole := golden(t, "v1.journal")[:1271]
 	want, err := collect(journal.Records(bytes.NewReader(whole)))
 	if err != nil {
 		t.Fatal(err)

@@ -71,7 +71,7 @@ func TestKillNineLosesNothingThatWasTaken(t *testing.T) {
 	var want journal.State
 	s := seed(t)
 	random := rand.New(rand.NewPCG(s, 0))
-	kills, total := 40, 0
+	kills, total := 25, 0
 	if testing.Short() {
 		kills = 5
 	}
