@@ -25,7 +25,7 @@ const (
 // begin is of a source of five parts of 8 MiB and a last one of three bytes.
 func begin() journal.Begin {
 	return journal.Begin{Version: 1, Run: run, Transfer: transfer, Started: time.Date(2026, 11, 24, 8, 0, 0, 1, time.UTC),
-		Bucket: "my-bucket", Key: "in/<big> & \u2028.iso", Endpoint: "https://s3.example.com:9000/base", Region: "eu-west-1", Options: strings.Repeat("ab", 32),
+		Bucket: "my-bucket", Key: "in/<big> & \u2028.iso", Endpoint: "https://s3.example.com:9000/base", Region: "eu-west-1", Options: strings.Repeat("ab", 32), Object: `{"StorageClass":"STANDARD","Metadata":{"a":"<1> & 2"}}`,
 		Source:   journal.Source{Path: "/data/big.iso", Fingerprint: journal.Fingerprint{Size: 5*8*mib + 3, Modified: 1764000000000000001, Changed: 1764000000000000002, Inode: 1<<64 - 1, Device: 66306}},
 		PartSize: 8 * mib, Checksum: "SHA256", Session: "sealift-" + run}
 }
@@ -44,7 +44,9 @@ func touched() journal.Touched {
 	return journal.Touched{Source: print}
 }
 
-func completing() journal.Completing { return journal.Completing{CRC: 7, Other: "c3Vt-6"} }
+func completing() journal.Completing {
+	return journal.Completing{CRC: 7, Other: "c3Vt-6", SHA256: strings.Repeat("cd", 32)}
+}
 
 // story is a life with everything in it: an abort, an upload that went away, and
 // an object in the end.
@@ -52,8 +54,13 @@ func story() []journal.Record {
 	return []journal.Record{begin(),
 		journal.Creating{}, journal.Created{UploadID: "first"}, part(1), part(3), journal.Aborting{}, part(2), journal.Aborted{}, journal.Restarted{},
 		journal.Creating{}, journal.Creating{}, journal.Created{UploadID: "second"}, part(1), journal.Aborting{}, journal.Restarted{},
-		journal.Creating{}, journal.Created{UploadID: "third"}, part(2), part(1), touched(), part(3), part(1), journal.Aborted{UploadID: "second"},
-		part(6), part(4), part(5), completing(), part(5), completing(), journal.Completed{ETag: `"e-6"`, VersionID: "v"}}
+		journal.Creating{}, third(), part(2), part(1), touched(), part(3), part(1), journal.Aborted{UploadID: "second"},
+		part(6), part(4), part(5), completing(), part(5), completing(), journal.Completed{ETag: `"e-6"`, VersionID: "v", Receipt: `{"version":1,"path":"<a> & b"}`}}
+}
+
+// third is an answer of which all is known.
+func third() journal.Created {
+	return journal.Created{UploadID: "third", RequestID: "R1", ID2: "I1", KeyID: "ASIAEXAMPLE", Time: time.Date(2026, 11, 24, 8, 0, 1, 0, time.UTC)}
 }
 
 // commits reports whether a record is one that must be on the disk before the

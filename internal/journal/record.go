@@ -56,7 +56,7 @@ type Begin struct {
 	Session  string `json:"session"`   // role session name; "" where there is no role
 }
 
-// JSON is a value in JSON, kept as it stands; "" is none.
+// JSON is a value in JSON, kept as it stands but for white space; "" is none.
 type JSON string
 
 // MarshalJSON implements json.Marshaler.
@@ -64,8 +64,10 @@ func (j JSON) MarshalJSON() ([]byte, error) { return []byte(j), nil }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (j *JSON) UnmarshalJSON(text []byte) error {
-	*j = JSON(text)
-	return nil
+	var compact bytes.Buffer
+	err := json.Compact(&compact, text)
+	*j = JSON(compact.String())
+	return err
 }
 
 // A Source is the local bytes.
