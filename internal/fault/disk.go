@@ -2,9 +2,7 @@ package fault
 
 import (
 	"errors"
-	"io"
 	"io/fs"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -50,17 +48,6 @@ type DiskFault struct {
 	Do    func() // called when the fault happens: before the effect, or after it; may be nil
 }
 
-// A Loss is what a crash takes away.
-type Loss int
-
-// Losses, from none to the worst that a file system may do.
-const (
-	Kill     Loss = iota // of processes alone: nothing that was written is lost
-	Unsynced             // all that was not synced: bytes, and names whose folder was not
-	Tail                 // a random tail of what was not synced, in each file and among names; cut within a write
-	Scatter              // a random part of what was not synced, in no order; cut within writes
-)
-
 // A Disk is a durable.Disk in memory that breaks as planned and that remembers
 // what would be left of it without power.
 type Disk struct {
@@ -76,25 +63,6 @@ type Disk struct {
 	kept    map[string]*stored // as the disk has them
 	pending []naming           // in between, in order
 	locks   map[string]string  // holder by path
-}
-
-// A stored file. Bytes whose fsync failed are in now and never in kept.
-type stored struct {
-	now, kept []byte
-	pending   []patch
-}
-
-type patch struct {
-	at   int
-	data []byte
-}
-
-// A naming is a change of names that is not synced: of path to a file, nil for
-// none; from is the name that it loses.
-type naming struct {
-	path string
-	file *stored
-	from string
 }
 
 // NewDisk returns an empty disk. All that is random comes from seed. When the
@@ -119,72 +87,6 @@ func (d *Disk) Count(op DiskOp) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.count[op]
-}
-
-// Restart is the disk after a crash, when all processes have ended: what it
-// still has is now safe, nothing is locked, and other faults are planned.
-func (d *Disk) Restart(loss Loss, faults ...DiskFault) *Disk {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.down = true
-	next := NewDisk(d.t, d.random.Uint64(), faults...)
-	names := maps.Clone(d.now)
-	if loss != Kill {
-		names = maps.Clone(d.kept)
-		for _, n := range d.survivors(loss, len(d.pending)) {
-			d.pending[n].apply(names)
-		}
-	}
-	for _, path := range slices.Sorted(maps.Keys(names)) {
-		f := names[path]
-		data := f.now
-		if loss != Kill {
-			data = slices.Clone(f.kept)
-			for _, n := range d.survivors(loss, len(f.pending)) {
-				p := f.pending[n]
-				if d.random.IntN(4) == 0 {
-					p.data = p.data[:d.random.IntN(len(p.data)+1)]
-				}
-				data = p.apply(data)
-			}
-		}
-		safe := &stored{now: slices.Clone(data), kept: slices.Clone(data)}
-		next.now[path], next.kept[path] = safe, safe
-	}
-	return next
-}
-
-// survivors are those of n pending changes that the disk has after all.
-func (d *Disk) survivors(loss Loss, n int) (which []int) {
-	until := 0
-	if loss == Tail {
-		until = d.random.IntN(n + 1)
-	}
-	for i := range n {
-		if i < until || loss == Scatter && d.random.IntN(2) == 0 {
-			which = append(which, i)
-		}
-	}
-	return which
-}
-
-func (p patch) apply(data []byte) []byte {
-	if short := p.at + len(p.data) - len(data); short > 0 {
-		data = append(data, make([]byte, short)...) // a hole reads as zeros
-	}
-	copy(data[p.at:], p.data)
-	return data
-}
-
-func (n naming) apply(names map[string]*stored) {
-	if n.from != "" {
-		delete(names, n.from)
-	}
-	if n.file == nil {
-		delete(names, n.path)
-		return
-	}
-	names[n.path] = n.file
 }
 
 // Cancel takes back what is planned and has not happened.
@@ -415,58 +317,3 @@ func (d *Disk) Holder(path string) (holder string, held bool, err error) {
 	})
 	return holder, held, err
 }
-
-// A diskFile is an open file. It reads from its start and writes at its end.
-type diskFile struct {
-	disk *Disk
-	file *stored
-	at   int
-}
-
-func (f *diskFile) Read(p []byte) (n int, err error) {
-	err = f.disk.do(OpRead, func(int) error {
-		if n = copy(p, f.file.now[min(f.at, len(f.file.now)):]); n == 0 && len(p) > 0 {
-			return io.EOF
-		}
-		f.at += n
-		return nil
-	})
-	return n, err
-}
-
-func (f *diskFile) Write(p []byte) (n int, err error) {
-	err = f.disk.do(OpWrite, func(most int) error {
-		n = min(len(p), most)
-		if most < 0 {
-			n = f.disk.random.IntN(len(p))
-		}
-		data := slices.Clone(p[:n])
-		f.file.pending = append(f.file.pending, patch{len(f.file.now), data})
-		f.file.now = append(f.file.now, data...)
-		return nil
-	})
-	return n, err
-}
-
-// Sync makes what was written durable. When it fails, the system takes what was
-// not for clean, and no later Sync tries again.
-func (f *diskFile) Sync() error {
-	done := false
-	err := f.disk.do(OpSync, func(int) error {
-		for _, p := range f.file.pending {
-			f.file.kept = p.apply(f.file.kept)
-		}
-		f.file.pending, done = nil, true
-		return nil
-	})
-	if err != nil && !done {
-		f.disk.mu.Lock()
-		if !f.disk.down {
-			f.file.pending = nil
-		}
-		f.disk.mu.Unlock()
-	}
-	return err
-}
-
-func (f *diskFile) Close() error { return f.disk.do(OpClose, func(int) error { return nil }) }

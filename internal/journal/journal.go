@@ -269,8 +269,6 @@ func (j *Journal) sync(records int) error {
 		switch {
 		case j.err != nil:
 			return j.err
-		case j.closed:
-			return ErrClosed
 		case j.syncing:
 			j.turn.Wait()
 			continue
@@ -345,6 +343,7 @@ func (j *Journal) Close() error {
 		j.mu.Unlock()
 		return nil
 	}
+	j.closed = true
 	err := j.err
 	if err == nil {
 		err = j.sync(j.written)
@@ -363,6 +362,10 @@ func (j *Journal) Remove() error {
 		j.mu.Unlock()
 		return ErrClosed
 	}
+	j.closed = true
+	if j.err == nil {
+		j.err = ErrClosed // for those who wait for a sync
+	}
 	err := j.end()
 	j.mu.Unlock()
 	j.later.Wait()
@@ -378,7 +381,6 @@ func (j *Journal) Remove() error {
 
 // end closes the file when nobody syncs it any more.
 func (j *Journal) end() error {
-	j.closed = true
 	if j.timer != nil && j.timer.Stop() {
 		j.later.Done()
 	}

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/sealift/sealift/internal/durable"
@@ -214,83 +213,6 @@ func TestNothingButAFileIsOpened(t *testing.T) {
 	if got, _ := os.ReadFile(victim); string(got) != "mine" {
 		t.Errorf("the link's target holds %q", got)
 	}
-}
-
-// Commits at the same time share fsyncs; an fsync is on its way for one of them
-// only.
-func TestCommitsShareSyncs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var now, most int
-		disk := fault.NewDisk(t, 1, fault.DiskFault{Op: fault.OpSync, Do: func() {
-			mu.Lock()
-			now++
-			most = max(most, now)
-			mu.Unlock()
-			time.Sleep(10 * time.Millisecond)
-			mu.Lock()
-			now--
-			mu.Unlock()
-		}})
-		j, err := journal.Create(disk, folder, begin())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(j.Commit(journal.Creating{}), j.Commit(journal.Created{UploadID: "u"})); err != nil {
-			t.Fatal(err)
-		}
-		before := disk.Count(fault.OpSync)
-		var all sync.WaitGroup
-		for n := range 64 {
-			all.Go(func() {
-				time.Sleep(time.Duration(n) * time.Millisecond / 10)
-				if err := j.Commit(part(n%5 + 1)); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		if n := disk.Count(fault.OpSync) - before; n > 3 || most != 1 {
-			t.Errorf("%d syncs for 64 commits, at most %d at a time", n, most)
-		}
-		if err := j.Close(); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
-
-// What is appended is on the disk a moment later, by few fsyncs.
-func TestAppendedRecordsReachTheDiskByThemselves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		disk := fault.NewDisk(t, 1)
-		j, err := journal.Create(disk, folder, begin())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(j.Append(journal.Creating{}), j.Append(journal.Created{UploadID: "u"})); err != nil {
-			t.Fatal(err)
-		}
-		before := disk.Count(fault.OpSync)
-		for n := range 1000 { // one second of parts
-			if err := j.Append(part(n%5 + 1)); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Millisecond)
-		}
-		if n := disk.Count(fault.OpSync) - before; n < 4 || n > 6 {
-			t.Errorf("%d syncs in a second, want about five", n)
-		}
-		time.Sleep(time.Second)
-		synctest.Wait()
-		after := open(t, disk.Restart(fault.Unsynced))
-		if got := after.State().Records; got != 1003 {
-			t.Errorf("%d records are on the disk, want 1003", got)
-		}
-		if err := after.Close(); err != nil {
-			t.Fatal(err)
-		}
-		_ = j.Close()
-	})
 }
 
 // A journal does not grow without bound, and says so when it would.
