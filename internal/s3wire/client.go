@@ -266,10 +266,19 @@ func (b *body) cause(ctx context.Context, err error) error {
 	}
 	// A *url.Error would print the URL, a *net.OpError does not.
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+		err = u.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return &impatience{err.Error()}
 	}
 	return err
 }
+
+// An impatience is a time that the transport has set itself, as for a dial: it
+// claims to be a context's end, and the caller's has not ended.
+type impatience struct{ text string }
+
+func (e *impatience) Error() string { return e.text }
 
 // escape writes s as S3's canonical URIs have it: all but the unreserved
 // characters, and '/' where keepSlash, as %XX.

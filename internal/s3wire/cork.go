@@ -3,10 +3,12 @@ package s3wire
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // Sizes in bytes: what TLS puts into one record, what it adds at most, and the
@@ -80,11 +82,18 @@ func (c *cork) pull() error {
 type corked struct {
 	*tls.Conn
 	under *cork
+
+	writing, closed atomic.Bool
 }
 
 func (c *corked) Write(p []byte) (int, error) {
 	if len(p) <= oneRecord {
 		return c.Conn.Write(p)
+	}
+	c.writing.Store(true)
+	defer c.writing.Store(false)
+	if c.closed.Load() { // after writing was set: Close sees one of the two
+		return 0, net.ErrClosed
 	}
 	c.under.put()
 	n, err := c.Conn.Write(p)
@@ -92,6 +101,17 @@ func (c *corked) Write(p []byte) (int, error) {
 		err = late
 	}
 	return n, err
+}
+
+// Close says goodbye as TLS does, but not behind a Write that the peer keeps
+// waiting: what that has gathered is with the cork, where TLS does not see it,
+// and would wait its turn for seconds.
+func (c *corked) Close() error {
+	c.closed.Store(true)
+	if c.writing.Load() {
+		return c.under.Close()
+	}
+	return c.Conn.Close()
 }
 
 // ReadFrom implements io.ReaderFrom, which net/http copies bodies by: else it
@@ -117,14 +137,16 @@ func (c *corked) ReadFrom(r io.Reader) (n int64, err error) {
 	}
 }
 
+var errHandshake = errors.New("the TLS handshake took too long")
+
 // dialTLS dials by TLS, as t would without it.
 func dialTLS(t *http.Transport) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(parent context.Context, network, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, err
 		}
-		raw, err := t.DialContext(ctx, network, address)
+		raw, err := t.DialContext(parent, network, address)
 		if err != nil {
 			return nil, err
 		}
@@ -132,12 +154,15 @@ func dialTLS(t *http.Transport) func(ctx context.Context, network, address strin
 		config.ServerName = host
 		under := &cork{Conn: raw}
 		conn := tls.Client(under, config)
-		ctx, cancel := context.WithTimeout(ctx, t.TLSHandshakeTimeout)
+		ctx, cancel := context.WithTimeout(parent, t.TLSHandshakeTimeout)
 		defer cancel()
 		if err := conn.HandshakeContext(ctx); err != nil {
 			raw.Close()
+			if ctx.Err() != nil && parent.Err() == nil {
+				err = errHandshake
+			}
 			return nil, err
 		}
-		return &corked{conn, under}, nil
+		return &corked{Conn: conn, under: under}, nil
 	}
 }
