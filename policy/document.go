@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -140,6 +141,9 @@ func (d *Document) UnmarshalJSON(data []byte) error {
 	if err := decode(data, &raw); err != nil {
 		return err
 	}
+	if err := checkMembers(json.NewDecoder(bytes.NewReader(data)), ""); err != nil {
+		return err
+	}
 	*d = Document{Version: raw.Version, ID: raw.ID}
 	if bytes.HasPrefix(bytes.TrimSpace(raw.Statement), []byte("{")) {
 		d.Statement = make([]Statement, 1)
@@ -151,8 +155,10 @@ func (d *Document) UnmarshalJSON(data []byte) error {
 	return decode(raw.Statement, &d.Statement)
 }
 
-// Parse reads one document. Elements that IAM does not know are refused, and
-// so is anything after the document.
+// Parse reads one document. Elements that IAM does not know are refused, those
+// in other letters too, and so are members that an object has twice, in
+// whatever case: which of them counts, readers disagree. So is anything after
+// the document.
 func Parse(data []byte) (Document, error) {
 	var d Document
 	if err := decode(data, &d); err != nil {
@@ -210,6 +216,48 @@ func decode(data []byte, v any) error {
 		return errors.New("data after the end")
 	}
 	return nil
+}
+
+// elements are the names in the objects that stand in an element of that name;
+// in "" those of the document. In others any names may stand.
+var elements = map[string][]string{
+	"":             {"Version", "Id", "Statement"},
+	"Statement":    {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"},
+	"Principal":    {"AWS", "Service", "Federated", "CanonicalUser"},
+	"NotPrincipal": {"AWS", "Service", "Federated", "CanonicalUser"},
+}
+
+// checkMembers reads one value, which stands in the element of that name, and
+// refuses what encoding/json lets pass: names that differ in case from known
+// ones, and names that come twice.
+func checkMembers(d *json.Decoder, within string) error {
+	open, err := d.Token()
+	if err != nil || open != json.Delim('{') && open != json.Delim('[') {
+		return err
+	}
+	var names []string
+	for d.More() {
+		below := within
+		if open == json.Delim('{') {
+			name, err := d.Token()
+			if err != nil {
+				return err
+			}
+			below = name.(string)
+			if known, ok := elements[within]; ok && !slices.Contains(known, below) {
+				return fmt.Errorf("unknown element %q", below)
+			}
+			if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, below) }) {
+				return fmt.Errorf("element %q is there twice", below)
+			}
+			names = append(names, below)
+		}
+		if err := checkMembers(d, below); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // the end
+	return err
 }
 
 // ascii writes everything past U+007E in JSON text as \u escapes.

@@ -86,6 +86,25 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// What a reader might take for something else than another reader is refused.
+func TestParseRefusesWhatReadersDisagreeAbout(t *testing.T) {
+	for _, text := range []string{
+		`{"Statement":[],"Statement":[]}`, `{"statement":[]}`, `{"Statement":[],"version":"2012-10-17"}`,
+		`{"Statement":{"Effect":"Deny","Effect":"Allow"}}`, `{"Statement":[{"effect":"Allow"}]}`,
+		`{"Statement":{"Effect":"Deny","Action":"a","action":"b"}}`, `{"Statement":{"Principal":{"aws":"*"}}}`,
+		`{"Statement":{"Principal":{"AWS":"a","AWS":"b"}}}`,
+		`{"Statement":{"Condition":{"Bool":{"a":"x"},"Bool":{"a":"y"}}}}`,
+		`{"Statement":{"Condition":{"Bool":{"aws:x":"x","AWS:X":"y"}}}}`,
+	} {
+		if d, err := policy.Parse([]byte(text)); err == nil {
+			t.Errorf("%s: got %s, want an error", text, d)
+		}
+	}
+	if _, err := policy.Parse([]byte(`{"Statement":[{"Sid":"a","Effect":"Deny"},{"Sid":"b","Effect":"Deny"}]}`)); err != nil {
+		t.Errorf("two statements: %v", err)
+	}
+}
+
 // Whatever reads as a policy must read the same again once written.
 func FuzzParse(f *testing.F) {
 	for _, d := range documents(names) {
