@@ -57,11 +57,21 @@ func (p *Presign) bind(f *pflag.FlagSet) {
 	f.StringVar(&p.File, "file", "", "take size and sum of this `FILE`; it is not sent")
 	f.BoolVar(&p.Curl, "curl", false, "print a command for curl, in place of the URL")
 	group(f, "Object", p.bindObject)
-	p.Identity.bind(f)
-	for _, reader := range []string{"reader-profile", "reader-role-arn"} { // nothing is looked at here
-		f.Lookup(reader).Hidden = true
-	}
+	group(f, "Identity", p.bindWriter)
+	group(f, "Session", p.bindSession)
 	group(f, "Output", p.bindOutput)
+}
+
+// bindWriter is bindIdentity without a reader: nothing is looked at here.
+func (p *Presign) bindWriter(f *pflag.FlagSet) {
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	all.SortFlags = false
+	p.bindIdentity(all)
+	all.VisitAll(func(one *pflag.Flag) {
+		if one.Name != "reader-profile" && one.Name != "reader-role-arn" {
+			f.AddFlag(one)
+		}
+	})
 }
 
 // bindObject takes over what upload says of an object and one PutObject can
@@ -172,7 +182,6 @@ func (p *Presign) measure() error {
 // mint signs in for that one key.
 func (p *Presign) mint(ctx context.Context, tell *teller, to destination) (*signedIn, error) {
 	defer tell.progress.Close()
-	p.ReaderProfile, p.ReaderRoleARN = "", ""
 	want := p.allow(policy.Want{Bucket: to.bucket, Keys: []string{to.key}})
 	switch p.Narrow {
 	case "auto":
