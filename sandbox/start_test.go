@@ -209,21 +209,38 @@ func TestIdleConnectionsDoNotHoldUpTheEnd(t *testing.T) {
 	}
 }
 
-// Requests in flight are waited for, unless it is told twice.
-func TestSecondSignalEndsAtOnce(t *testing.T) {
-	b := start(t, "--dir", temp(t))
+// stall begins a PUT whose body does not come to its end.
+func stall(t *testing.T, b *box) {
+	t.Helper()
 	signed := must[*v4Request](t)(s3.NewPresignClient(b.s3(b.assume())).PresignPutObject(t.Context(), &s3.PutObjectInput{Bucket: &b.Bucket, Key: aws.String("k")}))
 	at := must[*url.URL](t)(url.Parse(signed.URL))
 	conn := must[net.Conn](t)(net.Dial("tcp", at.Host))
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
 	fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 9000000\r\n\r\n", at.RequestURI(), at.Host)
 	if _, err := conn.Write(make([]byte, 6<<20)); err != nil { // and the rest never comes
 		t.Fatal(err)
 	}
+}
+
+// A client that has come to a stop is waited for, but not for long.
+func TestStalledClientHoldsUpTheEndForTwoSeconds(t *testing.T) {
+	b := start(t, "--dir", temp(t))
+	stall(t, b)
+	begin := time.Now()
+	b.stop() // which wants a clean end
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// Requests in flight are waited for, unless it is told twice.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	b := start(t, "--dir", temp(t))
+	stall(t, b)
 	b.stopped = true
 	begin := time.Now()
 	b.process.Process.Signal(os.Interrupt)
-	time.Sleep(1500 * time.Millisecond)
+	time.Sleep(1200 * time.Millisecond)
 	b.process.Process.Signal(os.Interrupt)
 	var exit *exec.ExitError
 	if err := b.process.Wait(); !errors.As(err, &exit) || time.Since(begin) > 5*time.Second {

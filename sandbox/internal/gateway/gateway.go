@@ -222,10 +222,23 @@ func (s *Server) Addr() string { return s.addr }
 // Done gives the error that ended serving, nil after Stop.
 func (s *Server) Done() <-chan error { return s.done }
 
-// Stop lets requests in flight end, for a while, and stops.
+// grace is how long requests in flight have to end. The engine would wait ten
+// seconds for a client that has stopped reading or sending.
+const grace = 2 * time.Second
+
+// Stop takes no more connections, lets requests in flight end, for grace, and
+// stops. One that does not end is left behind.
 func (s *Server) Stop() error {
-	if err := s.api.ShutDown(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("stop engine: %w", err)
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.api.ShutDown() }() // cannot be hurried: its own limit ends it
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case err := <-stopped:
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("stop engine: %w", err)
+		}
+	case <-timer.C:
 	}
 	return nil
 }
