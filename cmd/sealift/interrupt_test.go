@@ -44,7 +44,7 @@ func exits(t *testing.T, cmd *exec.Cmd) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// The first signal aborts the upload, on a context that is not the cancelled
+// With --on-interrupt abort the first signal aborts the upload, on a context that is not the cancelled
 // one: nothing is left in S3.
 func TestInterruptionAbortsTheUpload(t *testing.T) {
 	sandbox := sandboxtest.Start(t)
@@ -52,7 +52,7 @@ func TestInterruptionAbortsTheUpload(t *testing.T) {
 		proxy := newBetween(t, sandbox, true)
 		dir := t.TempDir()
 		randomFile(t, dir, "big.iso", 40<<20)
-		cmd, out := proxy.sealift(t, sandbox, dir, "upload", "big.iso", "s3://"+sandbox.Bucket+"/")
+		cmd, out := proxy.sealift(t, sandbox, dir, "upload", "--on-interrupt", "abort", "big.iso", "s3://"+sandbox.Bucket+"/")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestInterruptionSaysWhatIsLeftOpen(t *testing.T) {
 	proxy.keep = true
 	dir := t.TempDir()
 	randomFile(t, dir, "big.iso", 40<<20)
-	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "big.iso", "s3://"+sandbox.Bucket+"/")
+	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "--on-interrupt", "abort", "big.iso", "s3://"+sandbox.Bucket+"/")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestSecondInterruptionLeavesAtOnce(t *testing.T) {
 	proxy := newBetween(t, sandbox, true)
 	dir := t.TempDir()
 	randomFile(t, dir, "big.iso", 40<<20)
-	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "big.iso", "s3://"+sandbox.Bucket+"/")
+	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "--on-interrupt", "abort", "big.iso", "s3://"+sandbox.Bucket+"/")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestSecondInterruptionLeavesAtOnce(t *testing.T) {
 	if code := exits(t, cmd); code != 130 || time.Since(began) > 3*time.Second {
 		t.Errorf("exit code %d after %v\n%s", code, time.Since(began), out)
 	}
-	if !strings.Contains(out.String(), "left at once: what was begun may still be open in S3") {
+	if !strings.Contains(out.String(), "left at once: sealift resume ") {
 		t.Errorf("it does not say what it leaves\n%s", out)
 	}
 }

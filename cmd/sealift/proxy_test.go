@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type between struct {
 	delay   time.Duration // of every part
 	keep    bool          // uploads may not be aborted
 	parts   int
+	sent    atomic.Int64 // parts that came in whole
 
 	mu      sync.Mutex
 	answers bytes.Buffer // of STS
@@ -61,8 +63,9 @@ func newBetween(t *testing.T, sandbox *sandboxtest.Sandbox, hold bool) *between 
 			<-r.Context().Done()
 			return
 		}
-		if r.URL.Query().Has("partNumber") {
+		if r.URL.Query().Has("partNumber") && r.Method == http.MethodPut {
 			time.Sleep(b.delay)
+			b.sent.Add(1)
 		}
 		proxy.ServeHTTP(w, r)
 	}))

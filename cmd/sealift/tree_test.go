@@ -18,7 +18,7 @@ func TestInterruptionAbortsAFolder(t *testing.T) {
 	for _, name := range []string{"a.iso", "b.iso", "c.iso", "d.iso", "e.iso", "f.iso"} {
 		randomFile(t, dir, name, 40<<20)
 	}
-	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "--if-exists", "changed", ".", "s3://"+sandbox.Bucket+"/in/")
+	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "--on-interrupt", "abort", "--if-exists", "changed", ".", "s3://"+sandbox.Bucket+"/in/")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,7 @@ func (a App) Main(args []string) int {
 // Run runs the command line args on s and returns the exit code. What went
 // wrong has been said by then.
 func (a App) Run(ctx context.Context, s *Streams, args []string) int {
+	s.args = args
 	root, begun := a.root(s), false
 	settle := root.PersistentPreRunE
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
@@ -118,6 +119,9 @@ func (a App) root(s *Streams) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		(&Upload{}).command(s),
+		(&Resume{app: a}).command(s),
+		(&Status{}).command(s),
+		(&Abort{app: a}).command(s),
 		(&Credentials{}).command(s),
 		(&Presign{}).command(s),
 		(&Sandbox{}).command(s),

@@ -58,6 +58,8 @@ type eventLine struct {
 	Object       string           `json:"object,omitempty"`
 	Size         *int64           `json:"size,omitempty"`
 	Parts        int              `json:"parts,omitempty"`
+	Stored       int              `json:"stored_parts,omitempty"`
+	Resumable    *bool            `json:"resumable,omitempty"`
 	Sent         *int64           `json:"sent,omitempty"`
 	Acknowledged *int64           `json:"acknowledged,omitempty"`
 	Operation    string           `json:"operation,omitempty"`
@@ -80,7 +82,9 @@ func lineOf(e sealift.Event) eventLine {
 	case "progress", "failed":
 		l.Sent, l.Acknowledged = &e.Sent, &e.Acknowledged
 		l.Size = &e.Size
-	case "started", "stored":
+	case "started":
+		l.Size, l.Resumable, l.Stored = &e.Size, &e.Resumable, e.Stored
+	case "stored":
 		l.Size = &e.Size
 	case "skipped":
 		l.Size, l.Reason = &e.Size, e.Err.Error()
@@ -131,13 +135,23 @@ func (t *teller) event(e sealift.Event) {
 		t.told[e.Key] = true
 		t.mu.Unlock()
 	}
-	if e.Type == "progress" && e.Err != nil {
+	t.aloud(e)
+	if e.Type == "waiting" {
+		t.note("S3 is out of reach or busy, trying again in %v: %v", e.Wait.Round(time.Second/10), e.Err)
+	}
+}
+
+// aloud says what is no error and should be known.
+func (t *teller) aloud(e sealift.Event) {
+	switch {
+	case e.Type == "started" && e.Stored > 0:
+		t.note("resuming %s: %d of %d parts are stored", e.Transfer, e.Stored, e.Parts)
+	case e.Type == "progress" && e.Operation == "HeadObject":
 		t.unseen.Do(func() {
 			t.Say("warning: the reader cannot look whether a key is taken; S3 tells at the end of the upload: %v", e.Err)
 		})
-	}
-	if e.Type == "waiting" {
-		t.note("S3 is out of reach or busy, trying again in %v: %v", e.Wait.Round(time.Second/10), e.Err)
+	case e.Type == "progress" && e.Err != nil:
+		t.Say("warning: %s: %v", address(e.Bucket, e.Key), e.Err)
 	}
 }
 

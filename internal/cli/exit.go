@@ -23,12 +23,12 @@ import (
 	"github.com/sealift/sealift/session"
 )
 
-// Exit codes. Codes 3 (incomplete, can be resumed) and 6 belong to commands that
-// are still to come.
+// Exit codes. Code 6 belongs to a command that is still to come.
 const (
 	codeDone        = 0
 	codeFailed      = 1
 	codeUsage       = 2
+	codeIncomplete  = 3 // and can be resumed
 	codeDenied      = 4
 	codeIntegrity   = 5
 	codeUnread      = 7
@@ -232,7 +232,7 @@ func remedies() []remedy {
 		{trustAsks("sts:RoleSessionName"), codeDenied, "give a --session-name that the trust policy takes; it must contain {run}"},
 		{trustAsks("sts:TagSession"), codeDenied, "leave out --session-tag, or let the trust policy and the user's policy allow sts:TagSession"},
 		{as(session.ErrDenied), codeDenied, "check the role's name, its trust policy and that this user may call sts:AssumeRole on it\na trust policy may ask for --external-id, --mfa-serial, --source-identity, --session-tag or a --session-name"},
-		{as(sealift.ErrSessionExpired), codeDenied, "the session ended and could not be renewed: sign in again and upload anew"},
+		{as(sealift.ErrSessionExpired), codeDenied, "the session ended and could not be renewed: sign in again, and give the same command"},
 		{deniedFor("perform: kms:"), codeDenied, "let the role's policy and the key's allow kms:GenerateDataKey and kms:Decrypt, with this encryption context where one is given; a key that is the bucket's default must be named (--sse aws:kms --sse-kms-key-id KEY), so that the narrowed session may use it"},
 		{deniedFor("s3:PutObjectRetention"), codeDenied, "let the role's policy allow s3:PutObjectRetention, or leave out --object-lock-mode"},
 		{deniedFor("s3:PutObjectLegalHold"), codeDenied, "let the role's policy allow s3:PutObjectLegalHold, or leave out --object-lock-legal-hold-status"},
@@ -269,7 +269,14 @@ func exitCode(err error) int {
 	if err == nil {
 		return codeDone
 	}
-	return remedyFor(err).code
+	if code, ok := errors.AsType[codeError](err); ok {
+		return int(code)
+	}
+	code := remedyFor(err).code
+	if errors.Is(err, sealift.ErrResumable) && code != codeInterrupted && !errors.Is(err, sealift.ErrDenied) {
+		return codeIncomplete
+	}
+	return code
 }
 
 // hintFor is the remedy in words: what the error brings itself, else the
@@ -316,10 +323,11 @@ const profileBlock = `write a profile that names whose keys to use and which rol
 and the keys of [uploader-base] in ~/.aws/credentials; then give --profile uploader-profile`
 
 // worst is the error that decides how a run of several transfers ends:
-// interruption, then what cannot be trusted, then denial, then the rest.
+// interruption, then what cannot be trusted, then denial, then what can be gone
+// on with, then the rest.
 func worst(errs []error) error {
 	var found error
-	rank := map[int]int{codeInterrupted: 5, codeIntegrity: 4, codeDenied: 3, codeFailed: 2, codeUnread: 1, codeUsage: 1}
+	rank := map[int]int{codeInterrupted: 6, codeIntegrity: 5, codeDenied: 4, codeIncomplete: 3, codeFailed: 2, codeUnread: 1, codeUsage: 1}
 	for _, err := range errs {
 		if err != nil && (found == nil || rank[exitCode(err)] > rank[exitCode(found)]) {
 			found = err

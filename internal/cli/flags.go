@@ -290,10 +290,6 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 		return usage
 	}
 	name := missing.GetSpecifiedName()
-	if what, later := comingFlags()[name]; later {
-		usage.hint = "--" + name + " comes with a later release: " + what
-		return usage
-	}
 	if name == "recursive" {
 		usage.hint = "leave it out: a folder is sent with all that is in it"
 		return usage
@@ -312,14 +308,6 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 		usage.hint = "did you mean --" + near + "? " + usage.hint
 	}
 	return usage
-}
-
-// comingFlags are flags that are not there yet, and what to do until then.
-func comingFlags() map[string]string {
-	return map[string]string{
-		"on-interrupt": "until then an interruption aborts the upload",
-		"no-journal":   "nothing can be resumed yet", "require-journal": "nothing can be resumed yet",
-	}
 }
 
 // distance is how many letters must be put in, left out or changed to make b

@@ -7,7 +7,7 @@ AWS's own.
 New here? sealift demo shows all of it on this machine, without an AWS account.
 
 Exit codes: 0 done, 1 failed (also: object exists, bucket missing), 2 usage,
-4 denied or no usable credentials, 5 integrity or an outcome that cannot be
+3 incomplete and can be resumed, 4 denied or no usable credentials, 5 integrity or an outcome that cannot be
 proven, 7 all sent but some files of folders could not be read, 130 interrupted.
 
 Every flag has an environment variable (--part-size is SEALIFT_PART_SIZE) and a
@@ -44,7 +44,9 @@ Replacing an object is refused unless --if-exists says so. Without a reader
 (--reader-profile) S3 can say so only at the end of the upload.
 
 Each object is one line on standard output: its address, a tab, the path of its
-receipt. Ctrl-C aborts what is under way and leaves nothing in S3.`
+receipt. Ctrl-C keeps uploads in parts that are under way, as kill -9, an outage
+and a loss of power do: the same command, or sealift resume, goes on with them.
+--on-interrupt abort leaves nothing in S3.`
 
 const uploadExamples = `  # The profile names the role; the key is in/big.iso
   sealift upload --profile uploader-profile big.iso s3://my-bucket/in/
@@ -116,3 +118,36 @@ const presignExamples = `  # Size and sum from a copy of the file; curl sends th
   # A command that they can run as it is, or JSON for a program
   sealift presign s3://my-bucket/in/big.iso --file big.iso --curl
   sealift presign s3://my-bucket/in/big.iso --file big.iso --json`
+
+const resumeHelp = `Go on with runs that stopped: interrupted, killed, cut off by an outage or an
+expired session. The command line of each is given again in the folder where it
+was given, so the same upload command does the same.
+
+What S3 has of an upload in parts is not sent again; it is summed again from the
+file, and where the file has changed the upload begins anew, said aloud. Files
+that a run has stored already are skipped. The run keeps its ULID, and with it
+its session's name; the session is minted anew.
+
+Without arguments all runs that stopped are gone on with, the oldest first.`
+
+const resumeExamples = `  # All that stopped
+  sealift resume
+
+  # One run, as an interrupted upload names it
+  sealift resume 01KAVQ7M2E8R5T9W3Y6Z0B4C1D`
+
+const statusHelp = `List runs that are unfinished, with their uploads in parts and how far each has
+come, and the latest that are over, with their receipts. It reads the state folder
+and asks nobody; sealift cleanup asks S3 what is open there.`
+
+const statusExamples = `  sealift status
+  sealift status 01KAVQ7M2E8R5T9W3Y6Z0B4C1D
+  sealift status --json | jq -r 'select(.state == "stopped").run'`
+
+const abortHelp = `Give up unfinished uploads: a run's, or one transfer's. What S3 has of them is
+freed, and it is looked that it is gone. Objects that are stored stay.
+
+It signs in as the command did that began the run, unless --profile or --role-arn
+say otherwise.`
+
+const abortExamples = `  sealift abort 01KAVQ7M2E8R5T9W3Y6Z0B4C1D`

@@ -153,6 +153,7 @@ func lastWrite(path string) time.Time {
 // A recollection is a memory while it is read.
 type recollection struct {
 	bucket, prefix string
+	run            string // whose receipts count; "" = everyone's
 	marks          []mark
 	before         uint64 // receipts that were finished by then are not trusted
 }
@@ -208,7 +209,7 @@ func (r *recollection) mark(line []byte) bool {
 	if !ok {
 		return false
 	}
-	if s.bucket != r.bucket || !strings.HasPrefix(s.key, r.prefix) {
+	if !isOf(line, r.run) || s.bucket != r.bucket || !strings.HasPrefix(s.key, r.prefix) {
 		return true
 	}
 	m := markOf(s.bucket, s.key)

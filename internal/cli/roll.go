@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,6 +19,7 @@ import (
 // goroutine.
 type roll struct {
 	path   string // made with the first receipt
+	more   bool   // there may be receipts of this run in it
 	file   *os.File
 	size   int64 // bytes of whole lines
 	synced time.Time
@@ -67,9 +70,37 @@ func (l *roll) open() error {
 	if err := durable.MakeFolder(filepath.Dir(l.path)); err != nil {
 		return err
 	}
-	f, err := durable.Create(l.path, 0o600)
+	create := durable.Create
+	if l.more {
+		create = appendTo
+	}
+	f, err := create(l.path, 0o600)
 	l.file, l.synced = f, time.Now()
+	if err == nil {
+		l.size, err = f.Seek(0, io.SeekEnd)
+	}
 	return err
+}
+
+// appendTo opens a roll that there may be, without what is torn at its end.
+func appendTo(path string, perm os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR|openFlags, perm)
+	if err != nil {
+		return nil, err
+	}
+	whole := int64(0)
+	in := bufio.NewReaderSize(f, receipt.MaxSize+1)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			break
+		}
+		whole += int64(len(line))
+	}
+	if err := f.Truncate(whole); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 func (l *roll) sync() error {

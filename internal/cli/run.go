@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/dustin/go-humanize"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sealift/sealift"
@@ -17,8 +18,10 @@ import (
 
 // A run is one invocation of upload, from its sources to their receipts.
 type run struct {
-	id     string // ULID
-	upload *Upload
+	id      string // ULID
+	upload  *Upload
+	claim   *claim // nil where nothing is to be gone on with
+	several bool   // sources, so that there is more to go on with than one upload
 
 	*teller
 	shelf  shelf
@@ -28,6 +31,7 @@ type run struct {
 	sum     sealift.Summary
 	planned *rehearsal // with --dry-run
 	memory  *memory    // of the destination; nil where nobody asks
+	before  *memory    // of what this run stored before it stopped; nil where it has just begun
 	beside  string     // key of the receipts in S3; "" = none
 	kept    []string
 
@@ -76,7 +80,10 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	if s.oneScreen() {
 		r.Out = r.progress // results too go above what moves
 	}
-	r.memory = u.memory(s, to)
+	r.memory, r.several = u.memory(s, to), len(all) > 1
+	if r.claim != nil {
+		r.before = r.claim.stored(to.bucket, to.prefix(), r.shelf.files())
+	}
 	if u.DryRun {
 		r.progress.Close()
 		err = r.rehearse(to.bucket, all)
@@ -99,7 +106,21 @@ func (r *run) begin(ctx context.Context, s *Streams, to destination, all sending
 	if err != nil {
 		return err
 	}
+	if r.resumable(all) {
+		r.keepClaim()
+	}
 	return r.transfer(ctx, s, who, to, all)
+}
+
+// keepClaim writes the run down, and says that it goes on.
+func (r *run) keepClaim() {
+	if r.claim == nil {
+		return
+	}
+	r.claim.keep()
+	if r.claim.resumed && r.several {
+		r.note("going on with run %s of %s", r.id, humanize.Time(r.claim.Started))
+	}
 }
 
 // transfer sends everything as whoever signed in. What went wrong with single
@@ -109,11 +130,9 @@ func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destin
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { r.Say("interrupted: aborting what is under way; once more leaves at once") })
+	stop := context.AfterFunc(ctx, func() { r.Say("interrupted: %s; once more leaves at once", r.upload.onInterrupt()) })
 	if !r.silent {
-		defer s.leaving.keep(func() {
-			s.Say("left at once: what was begun may still be open in S3, and cost; a lifecycle rule of the bucket can abort it")
-		})()
+		defer s.leaving.keep(func() { r.left(s) })()
 	}
 	settle := r.doubt(s, to)
 	errs := r.sendAll(ctx, up, to.bucket, all)
@@ -131,7 +150,7 @@ func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destin
 func (r *run) config(who *signedIn, heard func(sealift.Event)) sealift.Config {
 	c := who.at()
 	c.AllowPlainHTTP, c.Proxy, c.Budget = r.upload.AllowPlainHTTP, http.ProxyFromEnvironment, r.upload.budget()
-	c.KeepTrying, c.Run, c.Logger, c.OnEvent = r.upload.keepTrying(), r.id, r.log, heard
+	c.KeepTrying, c.Run, c.Logger, c.OnEvent, c.Journal = r.upload.keepTrying(), r.id, r.log, heard, r.journal()
 	return c
 }
 
@@ -168,6 +187,7 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 		r.skip(bucket, one)
 		return nil
 	}
+	err = r.abortKept(ctx, up, err)
 	err = r.troubled(one.key, r.upload.advise(err))
 	r.results.Lock()
 	defer r.results.Unlock()
@@ -188,7 +208,7 @@ func (r *run) one(ctx context.Context, up *sealift.Uploader, bucket string, one 
 		return nil, err
 	}
 	defer f.Close() // read only
-	if known := r.upload.known(r.memory, bucket); known != nil {
+	if known := r.known(bucket); known != nil {
 		if info, err := f.Stat(); err == nil {
 			if _, there := known(one.key, info.Size(), info.ModTime()); there {
 				r.skipKnown(bucket, one)
@@ -282,7 +302,11 @@ func (r *run) printReceipt(got *receipt.Receipt) error {
 func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendings, errs []error) error {
 	open := false // something may be left in S3 of a transfer that was interrupted
 	var unproven error
+	kept := 0
 	for i, one := range all {
+		if errors.Is(errs[i], sealift.ErrResumable) {
+			kept++
+		}
 		if errs[i] == nil || errs[i].Error() == errInterrupted.Error() {
 			continue
 		}
@@ -296,15 +320,24 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 		s.complain(r.upload.at(bucket, one, errs[i]))
 	}
 	if errors.Is(context.Cause(ctx), errInterrupted) {
-		aborted := "what was begun has been aborted"
-		if open {
-			aborted += ", but for what is said above"
+		begun := "what was begun has been aborted"
+		if kept > 0 {
+			begun = count(int64(kept), "upload") + " kept"
 		}
-		s.Say("interrupted: %d of %d stored; %s", r.sum.Stored, len(all), aborted)
+		if open && kept == 0 {
+			begun += ", but for what is said above"
+		}
+		s.Say("interrupted: %d of %d stored; %s", r.sum.Stored, len(all), begun)
+		if kept > 0 || len(all) > 1 {
+			r.sayResume(s)
+		}
 		if unproven != nil {
 			return &saidError{unproven}
 		}
 		return &saidError{errInterrupted}
+	}
+	if kept > 0 {
+		r.sayResume(s)
 	}
 	if err := worst(errs[:len(all)]); err != nil {
 		return &saidError{err}

@@ -21,6 +21,7 @@ type Streams struct {
 	Err io.Writer // talk
 	Env func(name string) (string, bool)
 
+	args    []string // the command line, for who goes on with it later
 	leaving *leaving // what to undo where the process leaves at once; nil = nothing
 }
 

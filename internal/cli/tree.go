@@ -29,8 +29,9 @@ type grove struct {
 	printed bool  // they are the results; the roll is for when that fails
 	lost    error // a result or a receipt that did not get where it should
 
-	bad    badFiles
-	passed int // told of one by one
+	bad     badFiles
+	stopped []string // transfers that are kept, to be gone on with
+	passed  int      // told of one by one
 }
 
 // grow does what run.do does, for a tree.
@@ -92,10 +93,14 @@ func (g *grove) plan(ctx context.Context, s *Streams) error {
 	}
 	object := u.object(g.to.bucket, "")
 	object.Preserve = u.Preserve != "none"
-	g.memory = u.memory(s, g.to)
+	g.memory, g.several = u.memory(s, g.to), true
+	if g.claim != nil && g.roll.path != "" {
+		g.before = g.claim.stored(g.to.bucket, g.to.prefix(), []string{g.roll.path})
+		g.roll.more = g.claim.resumed
+	}
 	g.tree = sealift.Tree{
 		Bucket: g.to.bucket, Prefix: g.to.key, Sources: g.sources, FollowSymlinks: u.FollowSymlinks, Keep: keep.Keep, Forms: forms,
-		Skip: g.ours(s), Options: object.Options, Manifest: u.Manifest, Known: u.known(g.memory, g.to.bucket),
+		Skip: g.ours(s), Options: object.Options, Manifest: u.Manifest, Known: g.run.known(g.to.bucket),
 	}
 	if object.ContentType == "" {
 		g.tree.Prepare = func(f *os.File, o *sealift.Options) { o.ContentType = contentType(f.Name(), f) }
@@ -178,6 +183,7 @@ func (g *grove) begin(ctx context.Context, s *Streams) error {
 	if err != nil {
 		return err
 	}
+	g.keepClaim()
 	return g.send(ctx, s, who)
 }
 
@@ -187,10 +193,8 @@ func (g *grove) send(ctx context.Context, s *Streams, who *signedIn) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { g.Say("interrupted: aborting what is under way; once more leaves at once") })
-	defer s.leaving.keep(func() {
-		s.Say("left at once: what was begun may still be open in S3, and cost; a lifecycle rule of the bucket can abort it")
-	})()
+	stop := context.AfterFunc(ctx, func() { g.Say("interrupted: %s; once more leaves at once", g.upload.onInterrupt()) })
+	defer s.leaving.keep(func() { g.left(s) })()
 	settle := g.doubt(s, g.to)
 	run, err := up.Start(ctx, g.tree)
 	if err == nil {
@@ -198,6 +202,7 @@ func (g *grove) send(ctx context.Context, s *Streams, who *signedIn) error {
 		g.sum, err = run.Wait()
 	}
 	stop()
+	g.giveUpKept(ctx, up)
 	err = errors.Join(err, up.Close())
 	if lost := g.roll.close(); lost != nil {
 		g.lost = cmpError(g.lost, lost)
@@ -217,7 +222,10 @@ func (g *grove) heard(e sealift.Event) {
 	case "stored":
 		g.result(e.Receipt)
 	case "failed":
-		if e.Err.Error() != errInterrupted.Error() { // else it was aborted, and nothing is left
+		if errors.Is(e.Err, sealift.ErrResumable) {
+			g.stopped = append(g.stopped, e.Transfer)
+		}
+		if e.Err.Error() != errInterrupted.Error() { // else it was aborted or kept, and there is no more to say
 			e.Err = g.troubled(e.Key, e.Err)
 			g.bad.add(g.Streams, &e, g.upload.advise(e.Err))
 		}
@@ -265,17 +273,25 @@ func (g *grove) result(got *receipt.Receipt) {
 func (g *grove) end(ctx context.Context, s *Streams, err error) error {
 	g.bad.tell(s)
 	g.sum.Unreadable += g.bad.ignored
+	g.sum.Failed = max(0, g.sum.Failed-int64(len(g.stopped))) // they are kept
 	g.tally(s)
 	if errors.Is(context.Cause(ctx), errInterrupted) {
-		aborted := "what was begun has been aborted"
-		if len(g.bad.texts) > 0 {
-			aborted += ", but for what is said above"
+		begun := "what was begun has been aborted"
+		if len(g.stopped) > 0 {
+			begun = count(int64(len(g.stopped)), "upload") + " kept"
 		}
-		s.Say("interrupted: %s", aborted)
+		if len(g.bad.texts) > 0 {
+			begun += ", but for what is said above"
+		}
+		s.Say("interrupted: %s", begun)
+		g.sayResume(s)
 		if g.bad.unsure != nil {
 			return &saidError{g.bad.unsure}
 		}
 		return &saidError{errInterrupted}
+	}
+	if len(g.stopped) > 0 {
+		g.sayResume(s)
 	}
 	switch {
 	case g.lost != nil:

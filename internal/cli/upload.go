@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ type Upload struct {
 	KeepTrying  time.Duration
 	Receipt     string
 	StateDir    string
+	NoJournal   bool
+	NeedJournal bool
+	OnInterrupt string
 	SpoolDir    string
 }
 
@@ -61,6 +65,9 @@ func (u *Upload) bindSending(f *pflag.FlagSet) {
 	f.Var(&u.Bandwidth, "bwlimit", "most bytes sent a second, over all sources, as 50MiB (default off)")
 	u.KeepTrying = 10 * time.Minute
 	f.Var(span{&u.KeepTrying, 0, 0, "a time, as 10m or 600"}, "keep-trying", "how long to survive S3 being out of reach or busy, as 10m or in seconds (default 10m)")
+	oneOf(f, &u.OnInterrupt, "on-interrupt", "what to do with uploads in parts that are under way: keep them, to be gone on with, or abort them (default keep)", "keep", "abort")
+	f.BoolVar(&u.NoJournal, "no-journal", false, "record nothing: what stops is aborted, and begun again")
+	f.BoolVar(&u.NeedJournal, "require-journal", false, "fail where an upload in parts cannot be recorded, rather than go on")
 	f.StringVar(&u.SpoolDir, "spool-dir", "", "`FOLDER` for what does not fit in memory of a stream that is over 8 GiB: 1 GiB, or two parts (default in the state folder)")
 }
 
@@ -82,8 +89,10 @@ func (u *Upload) args(_ *cobra.Command, args []string) error {
 
 // Run uploads args, the last of which is the destination.
 func (u *Upload) Run(ctx context.Context, s *Streams, args []string) error {
-	r := &run{id: newRun(), upload: u}
+	c := u.claim(s)
+	r := &run{id: c.Run, upload: u, claim: c}
 	err := r.do(ctx, s, args)
+	c.end(err != nil && (r.several && errors.Is(err, errInterrupted) || c.pending()))
 	if u.JSON {
 		j := &jsonLines{out: s.Out}
 		j.print(r.summary(err))
@@ -147,6 +156,27 @@ func (r *run) want(to destination, all sendings) policy.Want {
 		want.Beside = append(want.Beside, r.beside)
 	}
 	return want
+}
+
+// claim is the run that a command line goes on with, or begins.
+func (u *Upload) claim(s *Streams) *claim {
+	if u.NoJournal || u.DryRun {
+		return &claim{unfinished: unfinished{Run: newRun()}, letGo: func() {}}
+	}
+	args := slices.Clone(s.args)
+	if len(args) > 0 {
+		args[0] = "upload" // by whatever name
+	}
+	c := claimRun(s, u.state(s), args)
+	return &c
+}
+
+// journal is where uploads are recorded; nil where they are not.
+func (r *run) journal() *sealift.Journal {
+	if r.claim == nil || r.claim.state == "" {
+		return nil
+	}
+	return &sealift.Journal{Folder: journalsOf(r.claim.state), Required: r.upload.NeedJournal}
 }
 
 // budget is how many requests may be under way at once, and how fast.

@@ -28,6 +28,7 @@ type completion struct {
 	settles  int
 	repeated bool // it was answered again after the upload was seen to be gone
 	adopted  bool // S3's own list of the parts has been taken over
+	refused  bool // the key was seen to be taken while the upload was open
 }
 
 // complete makes the object of the parts. It goes on for a while after ctx has
@@ -82,8 +83,8 @@ func (t *Transfer) completeFailed(ctx context.Context, c *completion, err error)
 // could undo what it asks about.
 //
 //	the reader sees our object    it is stored
-//	S3 still holds the parts      not yet: Complete again; if that was refused
-//	                              just now, the key is another's
+//	S3 still holds the parts      not yet: Complete again; if that is refused
+//	                              twice, the key is another's
 //	the upload is gone            Complete again: S3 repeats its first answer,
 //	                              or nothing is proven
 func (t *Transfer) settle(ctx context.Context, c *completion, cause error) (s3wire.Stored, Action, error) {
@@ -102,6 +103,12 @@ func (t *Transfer) settle(ctx context.Context, c *completion, cause error) (s3wi
 	definite := c.class == s3wire.Exists || c.class == s3wire.NoUpload
 	switch {
 	case err != nil:
+		return s3wire.Stored{}, Retry, nil
+	case open && c.class == s3wire.Exists && c.lost && !c.refused:
+		// The one that was lost may be at work still, with the object there and
+		// the upload not yet gone.
+		c.refused = true
+		pauseFor(ctx, lookPause)
 		return s3wire.Stored{}, Retry, nil
 	case open && c.class == s3wire.Exists:
 		c.lost = false

@@ -48,7 +48,7 @@ var layers = map[string]layer{
 	"internal/profile":     {[]string{"policy", "session", "internal/redact", sdk, "github.com/aws/smithy-go"}, "profiles end in a session; they know no upload"},
 	"internal/ui":          {[]string{"", "internal/redact", "github.com/vbauerster/mpb/v8", "github.com/dustin/go-humanize", "github.com/mattn/go-runewidth"}, "what moves on the terminal is drawn here and nowhere else"},
 	"internal/sandboxtest": {[]string{sdk}, "tests start the sandbox as a program, and share no code with it"},
-	"internal/cli": {[]string{"", "policy", "receipt", "session", "internal/config", "internal/durable", "internal/filter", "internal/plan", "internal/profile", "internal/redact", "internal/ui", "internal/s3wire", "internal/walk",
+	"internal/cli": {[]string{"", "policy", "receipt", "session", "internal/config", "internal/durable", "internal/filter", "internal/journal", "internal/plan", "internal/profile", "internal/redact", "internal/ui", "internal/s3wire", "internal/walk",
 		sdk, "github.com/aws/smithy-go", "github.com/spf13/cobra", "github.com/spf13/pflag", "charm.land/lipgloss/v2", "github.com/dustin/go-humanize", "github.com/oklog/ulid/v2", "golang.org/x/sync", "golang.org/x/term", "golang.org/x/text/unicode/norm"},
 		"the command calls the library; the engine is the library's"},
 	"bench":        {nil, "it measures programs"},

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/sealift/sealift"
+	"github.com/sealift/sealift/internal/plan"
+	"github.com/sealift/sealift/receipt"
+)
+
+// onInterrupt is what is done then, in words.
+func (u *Upload) onInterrupt() string {
+	if u.OnInterrupt == "abort" || u.NoJournal {
+		return "aborting what is under way"
+	}
+	return "stopping"
+}
+
+// sayResume says how to go on with the run.
+func (r *run) sayResume(s *Streams) {
+	if r.claim != nil && r.claim.kept {
+		s.Say("go on with: sealift resume %s (or the same command)", r.id)
+	}
+}
+
+// left is said where the process leaves at once.
+func (r *run) left(s *Streams) {
+	if r.claim != nil && r.claim.kept {
+		s.Say("left at once: sealift resume %s goes on, sealift abort %[1]s gives up", r.id)
+		return
+	}
+	s.Say("left at once: what was begun may still be open in S3, and cost; a lifecycle rule of the bucket can abort it")
+}
+
+// known is what needs not be sent: what this run stored before it stopped, and
+// what --if-exists finds in the receipts. Nil is nothing.
+func (r *run) known(bucket string) func(key string, size int64, modified time.Time) (receipt.Object, bool) {
+	ask := r.upload.known(r.memory, bucket)
+	if r.before == nil {
+		return ask
+	}
+	return func(key string, size int64, modified time.Time) (receipt.Object, bool) {
+		if o, stored := r.before.holds(bucket, key, size, modified); stored || ask == nil {
+			return o, stored
+		}
+		return ask(key, size, modified)
+	}
+}
+
+// aborts tells whether an upload that was kept is to be given up all the same.
+func (r *run) aborts(err error) bool {
+	return r.upload.OnInterrupt == "abort" && errors.Is(err, sealift.ErrResumable) && errors.Is(err, errInterrupted)
+}
+
+// abortKept gives up an upload that was kept where the user wants that.
+func (r *run) abortKept(ctx context.Context, up *sealift.Uploader, err error) error {
+	failed, ok := errors.AsType[*sealift.Error](err)
+	if !ok || !r.aborts(err) {
+		return err
+	}
+	if left := up.Abort(context.WithoutCancel(ctx), failed.ID); left != nil {
+		return fmt.Errorf("%w: %w", errInterrupted, left)
+	}
+	return errInterrupted
+}
+
+// giveUpKept does so with all of a tree.
+func (g *grove) giveUpKept(ctx context.Context, up *sealift.Uploader) {
+	if g.upload.OnInterrupt != "abort" || ctx.Err() == nil {
+		return
+	}
+	for _, id := range g.stopped {
+		if err := up.Abort(context.WithoutCancel(ctx), id); err != nil {
+			g.Say("warning: transfer %s is not given up: %v", id, err)
+		}
+	}
+	g.stopped = nil
+}
+
+// files are the receipts that lie on the shelf.
+func (s shelf) files() []string {
+	if s.folder == "" {
+		return []string{s.file}
+	}
+	files, _ := filepath.Glob(filepath.Join(s.folder, "*.json"))
+	return files
+}
+
+// resumable tells whether there may be something to go on with: uploads in
+// parts, or several of whatever kind, but no stream.
+func (r *run) resumable(all sendings) bool {
+	for _, one := range all {
+		p, err := plan.For(one.size, int64(r.upload.PartSize))
+		if one.stream || err != nil {
+			return false
+		}
+		if !p.Single() {
+			return true
+		}
+	}
+	return len(all) > 1
+}
