@@ -70,6 +70,7 @@ func (l *left) take(bucket, key string) []string {
 // scan finds the journals that there are, once.
 func (l *left) scan(folder string) error {
 	l.once.Do(func() {
+		journal.Tidy(durable.System{}, folder)
 		var found []journal.Entry
 		if found, _, l.err = journal.Scan(durable.System{}, folder); l.err != nil {
 			return

@@ -36,6 +36,7 @@ type run struct {
 	kept    []string
 
 	receipts []*receipt.Receipt
+	lost     map[string]error // results and receipts that did not get where they should, by transfer
 }
 
 // atOnce is how many sources are sent at the same time; their requests share
@@ -126,7 +127,7 @@ func (r *run) keepClaim() {
 // transfer sends everything as whoever signed in. What went wrong with single
 // sources is told when nothing moves any more.
 func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destination, all sendings) error {
-	up, err := sealift.New(r.config(who, r.event))
+	up, err := sealift.New(r.config(who, r.heard))
 	if err != nil {
 		return err
 	}
@@ -198,7 +199,24 @@ func (r *run) send(ctx context.Context, up *sealift.Uploader, bucket string, one
 	r.sum.Stored++
 	r.sum.Bytes += got.Object.Size
 	r.receipts = append(r.receipts, got)
-	return r.result(got)
+	return r.lost[got.Transfer]
+}
+
+// heard is told of everything that becomes of transfers, in order. What is
+// stored is kept here: until this returns, the library can tell of it again if
+// the process ends.
+func (r *run) heard(e sealift.Event) {
+	if e.Type == "stored" {
+		r.results.Lock()
+		if err := r.result(e.Receipt); err != nil {
+			if r.lost == nil {
+				r.lost = map[string]error{}
+			}
+			r.lost[e.Transfer] = err
+		}
+		r.results.Unlock()
+	}
+	r.event(e)
 }
 
 // one opens a source and uploads it, unless it is known to be there.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,4 +70,27 @@ func look(disk durable.Disk, folder, transfer string) Entry {
 		e.Err = fmt.Errorf("ask who holds the journal of transfer %s: %w", transfer, err)
 	}
 	return e
+}
+
+// Tidy removes what a crash left beside journals and nobody holds: locks, and
+// journals that were never finished. What cannot be removed is left.
+func Tidy(disk durable.Disk, folder string) {
+	names, err := disk.List(folder, 3*MaxScan)
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		transfer, kind, _ := strings.Cut(name, ".")
+		if !isULID(transfer) || kind != "lock" && kind != "journal.new" {
+			continue
+		}
+		unlock, err := disk.Lock(lockOf(folder, transfer), strconv.Itoa(os.Getpid()))
+		if err != nil {
+			continue
+		}
+		if kind == "journal.new" {
+			_ = disk.Remove(filepath.Join(folder, name))
+		}
+		_ = unlock() // removes the lock
+	}
 }
