@@ -36,7 +36,7 @@ For tests:
   --mfa-code CODE    a code that every MFA device takes, besides its own
 
 When ready it prints shell to evaluate; the same text is in DIR/env. SIGTERM
-and Ctrl-C stop it, once requests in flight have ended or after 10 seconds, or
+and Ctrl-C stop it, once requests in flight have ended or after two seconds, or
 at once when told again. Exit codes: 0 stopped, 1 failed, 2 usage.
 
 Examples:
