@@ -25,7 +25,7 @@ type Event struct {
 	//	skipped   Size, Err: ErrExists where the key holds an object that is to
 	//	          stay, else why a Tree's entry is passed over; Transfer is ""
 	//	          where none was begun
-	//	failed    Size, Acknowledged, Err; Transfer is "" where none was begun,
+	//	failed    Size, Sent, Acknowledged, Err; Transfer is "" where none was begun,
 	//	          Key where the entry has none
 	Type string
 	Time time.Time // UTC

@@ -171,6 +171,12 @@ func (u *Uploader) leave() {
 // failed tells of a failure, and gives it its meaning.
 func (u *Uploader) failed(t *engine.Transfer, err error) error {
 	err = meaningOf(t.ID, err)
-	u.report(t, Event{Type: "failed", Size: t.Size(), Acknowledged: t.Acknowledged(), Err: err})
+	u.report(t, failure(t, err))
 	return err
+}
+
+// failure is the event of a transfer that failed.
+func failure(t *engine.Transfer, err error) Event {
+	sent, acknowledged := t.Moved()
+	return Event{Type: "failed", Size: t.Size(), Sent: sent, Acknowledged: acknowledged, Err: err}
 }

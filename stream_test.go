@@ -131,6 +131,43 @@ func TestBrokenStreamsAreNotStored(t *testing.T) {
 	}
 }
 
+// A failure tells what was sent until then: no less than S3 has confirmed.
+func TestFailureTellsWhatWasSent(t *testing.T) {
+	f := start(t)
+	key := key(t)
+	broken := errors.New("the disk is on fire")
+	confirmed := make(chan struct{})
+	var once sync.Once
+	var failed sealift.Event
+	conf := f.config(t, key)
+	conf.OnEvent = func(e sealift.Event) {
+		switch {
+		case e.Type == "failed":
+			failed = e
+		case e.Acknowledged > 0:
+			once.Do(func() { close(confirmed) })
+		}
+	}
+	_, err := open(t, conf).Upload(t.Context(), sealift.Stream(io.MultiReader(bytes.NewReader(random(9*mib)), &after{confirmed, broken}), ""), sealift.Object{Bucket: f.Bucket, Key: key})
+	if !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	if failed.Acknowledged != 8*mib || failed.Sent < failed.Acknowledged {
+		t.Errorf("sent %d, acknowledged %d", failed.Sent, failed.Acknowledged)
+	}
+}
+
+// after is a reader that fails when a channel is closed.
+type after struct {
+	closed <-chan struct{}
+	err    error
+}
+
+func (a *after) Read([]byte) (int, error) {
+	<-a.closed
+	return 0, a.err
+}
+
 // A mishap is a set of faults and what must come of a stream that meets them.
 type mishap struct {
 	name   string

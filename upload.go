@@ -146,10 +146,10 @@ func (u *Uploader) carry(ctx context.Context, transfer *engine.Transfer, object 
 		u.left.add(object.Bucket, object.Key, transfer.ID)
 	}
 	err = meaningOf(transfer.ID, err)
-	event := Event{Type: "failed", Size: transfer.Size(), Acknowledged: transfer.Acknowledged(), Err: err}
+	event := failure(transfer, err)
 	there := existing{skip: object.skips() && errors.Is(err, ErrExists)}
 	if there.skip {
-		event.Type, event.Acknowledged = "skipped", 0
+		event.Type, event.Sent, event.Acknowledged = "skipped", 0, 0
 		if found, seen := transfer.Existing(); seen {
 			there.size = found.Size
 			if found.Checksum != "" {

@@ -192,8 +192,12 @@ func (t *Transfer) Existing() (s3wire.Found, bool) {
 	return *t.existing, true
 }
 
-// Acknowledged is how many bytes S3 has confirmed.
-func (t *Transfer) Acknowledged() int64 { return t.progress.step().Acknowledged }
+// Moved is how many bytes went to the network that may still count, and how
+// many of them S3 has confirmed.
+func (t *Transfer) Moved() (sent, acknowledged int64) {
+	now := t.progress.step()
+	return now.Sent, now.Acknowledged
+}
 
 // refuseExisting looks whether the key is taken, where somebody may look. What
 // cannot be seen is left to S3, which refuses at the end.
