@@ -42,6 +42,11 @@ func (o Object) checkHeaders() error {
 			size += len(name) + len(value)
 		}
 	}
+	for encoding := range strings.SplitSeq(o.ContentEncoding, ",") {
+		if strings.EqualFold(strings.TrimSpace(encoding), "aws-chunked") {
+			return errors.New("content encoding aws-chunked says how a body is framed on its way: the object would not keep it, and this body is not framed")
+		}
+	}
 	if size > maxHeaders {
 		return fmt.Errorf("content type, language, encoding, disposition, cache control and expires have %d bytes together, S3 takes %d", size, maxHeaders)
 	}

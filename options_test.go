@@ -189,6 +189,7 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"is not UTF-8":                          {Encryption: "aws:kms", KMSContext: map[string]string{"a": "\xff"}},
 		"Content-Language \"d\\n\"":             {ContentLanguage: "d\n"},
 		"Content-Encoding \" gzip\" has blanks": {ContentEncoding: " gzip"},
+		"aws-chunked says how":                  {ContentEncoding: "gzip, AWS-chunked"},
 		"S3 takes 2048":                         {ContentDisposition: strings.Repeat("x", 2048)},
 		"storage class \"standard\" is none":    {StorageClass: "standard"},
 	} {
