@@ -396,14 +396,49 @@ func TestManifestHasTheChecksumThatAnObjectHas(t *testing.T) {
 	}
 }
 
+// Over TLS parts have their sum behind their bytes, and no server that is
+// tested against makes Sealift fall back.
+func TestPartsCarryTheirSumBehind(t *testing.T) {
+	f := start(t)
+	key, data := key(t), random(16*mib)
+	c := f.config(t, key)
+	parts := &placesOfSums{next: f.transport(t)}
+	c.Transport = parts
+	r, err := open(t, c).Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(data), int64(len(data))),
+		sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{PartSize: 5 * mib}})
+	if err != nil || r.Check() != nil || !bytes.Equal(f.get(t, key), data) {
+		t.Fatal(err)
+	}
+	if behind, before := parts.behind.Load(), parts.before.Load(); behind != 4 || before != 0 {
+		t.Errorf("%d parts were sent with their sum behind, %d before", behind, before)
+	}
+}
+
+// placesOfSums counts where parts have their sum.
+type placesOfSums struct {
+	next           http.RoundTripper
+	behind, before atomic.Int64
+}
+
+func (p *placesOfSums) RoundTrip(r *http.Request) (*http.Response, error) {
+	switch {
+	case fault.Operation(r) != "UploadPart":
+	case r.Header.Get("X-Amz-Trailer") != "":
+		p.behind.Add(1)
+	case r.Header.Get("X-Amz-Checksum-Crc64nvme") != "":
+		p.before.Add(1)
+	}
+	return p.next.RoundTrip(r)
+}
+
 // A server that refuses sums behind the bytes gets them before, and no more
 // behind.
 func TestServerWithoutTrailersIsSpokenToPlainly(t *testing.T) {
 	f := start(t)
-	f.sandboxOnly(t, "it is spoken to in plain http, where there are no trailers")
 	key := key(t)
 	c := f.config(t, key)
-	plain := &trailerless{next: f.transport(t)}
+	parts := &placesOfSums{next: f.transport(t)}
+	plain := &trailerless{next: parts}
 	c.Transport = plain
 	data := random(64 * mib)
 	r, err := open(t, c).Upload(t.Context(), sealift.ReaderAt(bytes.NewReader(data), int64(len(data))),
@@ -411,7 +446,7 @@ func TestServerWithoutTrailersIsSpokenToPlainly(t *testing.T) {
 	if err != nil || r.Check() != nil || !bytes.Equal(f.get(t, key), data) {
 		t.Fatal(err)
 	}
-	refused, before := plain.refused.Load(), plain.before.Load()
+	refused, before := plain.refused.Load(), parts.before.Load()
 	if refused == 0 || refused > 13 || before != 13 {
 		t.Errorf("%d parts were refused, %d sent with their sum before", refused, before)
 	}
@@ -420,8 +455,8 @@ func TestServerWithoutTrailersIsSpokenToPlainly(t *testing.T) {
 // trailerless refuses parts with trailers as a server does that has never heard
 // of them.
 type trailerless struct {
-	next            http.RoundTripper
-	refused, before atomic.Int64
+	next    http.RoundTripper
+	refused atomic.Int64
 }
 
 func (s *trailerless) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -430,9 +465,6 @@ func (s *trailerless) RoundTrip(r *http.Request) (*http.Response, error) {
 		io.Copy(io.Discard, r.Body)
 		body := "<Error><Code>NotImplemented</Code><Message>A header you provided implies functionality that is not implemented.</Message></Error>"
 		return &http.Response{StatusCode: 501, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
-	}
-	if r.Header.Get("X-Amz-Checksum-Crc64nvme") != "" && fault.Operation(r) == "UploadPart" {
-		s.before.Add(1)
 	}
 	return s.next.RoundTrip(r)
 }

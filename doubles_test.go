@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/sealift/sealift/session"
 )
 
 // silent fails the test when anything is asked of it.
@@ -43,17 +41,4 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.mu.Unlock()
 	}()
 	return c.next.RoundTrip(r)
-}
-
-// wide is a session that is not narrowed.
-func (f *fixture) wide(t *testing.T) aws.CredentialsProvider {
-	t.Helper()
-	if f.other != "" {
-		return f.AdminConfig(t).Credentials
-	}
-	s, err := session.New(session.Config{STS: sts.NewFromConfig(f.UserConfig(t))}, session.Grant{RoleARN: f.RoleARN, Name: "sealift-test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }

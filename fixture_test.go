@@ -27,12 +27,12 @@ import (
 const mib = 1 << 20
 
 // A fixture is a sandbox and what tests ask of it. Where SEALIFT_TEST_SERVER
-// is set, it is that server, another S3 (see bench/peers/conformance): its keys
-// may do everything, and there is no STS.
+// is set, it is that server, another S3 (see .ci/peers) that has the name
+// SEALIFT_TEST_SERVER_NAME: its keys may do everything, and there is no STS.
 type fixture struct {
 	*sandboxtest.Sandbox
 	admin *s3.Client
-	other string // URL of the other server; "" is the sandbox
+	other string // name of the other server; "" is the sandbox
 }
 
 func start(t *testing.T, args ...string) *fixture {
@@ -48,9 +48,9 @@ func start(t *testing.T, args ...string) *fixture {
 // startOther makes a bucket on a server that runs already.
 func startOther(t *testing.T, server string) *fixture {
 	t.Helper()
-	s := &sandboxtest.Sandbox{Endpoint: server, Region: "us-east-1", Bucket: fmt.Sprintf("sealift-%d", time.Now().UnixNano()),
+	s := &sandboxtest.Sandbox{Endpoint: server, CAFile: os.Getenv("SEALIFT_TEST_SERVER_CA"), Region: "us-east-1", Bucket: fmt.Sprintf("sealift-%d", time.Now().UnixNano()),
 		AdminAccessKeyID: os.Getenv("SEALIFT_TEST_SERVER_KEY_ID"), AdminSecretKey: os.Getenv("SEALIFT_TEST_SERVER_SECRET")}
-	f := &fixture{Sandbox: s, other: server, admin: s3.NewFromConfig(s.AdminConfig(t), func(o *s3.Options) { o.UsePathStyle = true })}
+	f := &fixture{Sandbox: s, other: os.Getenv("SEALIFT_TEST_SERVER_NAME"), admin: s3.NewFromConfig(s.AdminConfig(t), func(o *s3.Options) { o.UsePathStyle = true })}
 	if _, err := f.admin.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &s.Bucket}); err != nil {
 		t.Fatalf("make a bucket on %s: %v", server, err)
 	}
@@ -71,6 +71,14 @@ func (f *fixture) sandboxOnly(t *testing.T, why string) {
 	}
 }
 
+// not passes a test over on the other server of that name.
+func (f *fixture) not(t *testing.T, name, why string) {
+	t.Helper()
+	if f.other == name {
+		t.Skipf("not on %s: %s", f.other, why)
+	}
+}
+
 // session is an upload session narrowed to that key.
 func (f *fixture) session(t *testing.T, key string) aws.CredentialsProvider {
 	t.Helper()
@@ -80,30 +88,39 @@ func (f *fixture) session(t *testing.T, key string) aws.CredentialsProvider {
 // sessionFor is an upload session narrowed to what is wanted of the bucket.
 func (f *fixture) sessionFor(t *testing.T, want policy.Want) aws.CredentialsProvider {
 	t.Helper()
-	if f.other != "" {
-		return f.AdminConfig(t).Credentials
-	}
 	want.Bucket = f.Bucket
 	narrowed, err := policy.Narrow(want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := session.New(session.Config{STS: sts.NewFromConfig(f.UserConfig(t))},
-		session.Grant{RoleARN: f.RoleARN, Name: "sealift-test", Policy: &narrowed})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return f.granted(t, session.Grant{RoleARN: f.RoleARN, Name: "sealift-test", Policy: &narrowed})
+}
+
+// prefixed is an upload session narrowed to that prefix.
+func (f *fixture) prefixed(t *testing.T, prefix string) aws.CredentialsProvider {
+	t.Helper()
+	return f.sessionFor(t, policy.Want{Prefix: prefix})
+}
+
+// wide is an upload session that is not narrowed.
+func (f *fixture) wide(t *testing.T) aws.CredentialsProvider {
+	t.Helper()
+	return f.granted(t, session.Grant{RoleARN: f.RoleARN, Name: "sealift-test"})
 }
 
 // reader is a session that may look.
 func (f *fixture) reader(t *testing.T) aws.CredentialsProvider {
 	t.Helper()
+	return f.granted(t, session.Grant{RoleARN: f.ReaderRoleARN, Name: "sealift-test-reader"})
+}
+
+// granted is a session of the sandbox's STS, or what another server has instead.
+func (f *fixture) granted(t *testing.T, g session.Grant) aws.CredentialsProvider {
+	t.Helper()
 	if f.other != "" {
 		return f.AdminConfig(t).Credentials
 	}
-	s, err := session.New(session.Config{STS: sts.NewFromConfig(f.UserConfig(t))},
-		session.Grant{RoleARN: f.ReaderRoleARN, Name: "sealift-test-reader"})
+	s, err := session.New(session.Config{STS: sts.NewFromConfig(f.UserConfig(t))}, g)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestErrand(t *testing.T) {
 	if err := json.NewDecoder(os.Stdin).Decode(&e); err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{Sandbox: e.Sandbox}
+	f := &fixture{Sandbox: e.Sandbox, other: os.Getenv("SEALIFT_TEST_SERVER_NAME")}
 	up := open(t, f.config(t, e.Ref.Key))
 	var err error
 	switch e.Do {
@@ -92,10 +92,13 @@ func (e errand) run() (errand, error) {
 // all that goes between them is JSON.
 func TestThreeProcessesStoreOneObject(t *testing.T) {
 	f := start(t)
-	key, data := key(t), random(28*mib+7)
+	key, data, class := key(t), random(28*mib+7), "STANDARD_IA"
+	if f.other != "" {
+		class = "STANDARD" // the one class that all have
+	}
 	up := open(t, f.config(t, key))
 	ref, err := up.Create(t.Context(), int64(len(data)), sealift.Object{Bucket: f.Bucket, Key: key, Options: sealift.Options{
-		PartSize: 5 * mib, ContentType: "text/x-test", StorageClass: "STANDARD_IA", ExpectedBucketOwner: f.Account}})
+		PartSize: 5 * mib, ContentType: "text/x-test", StorageClass: class, ExpectedBucketOwner: f.Account}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +140,7 @@ func TestThreeProcessesStoreOneObject(t *testing.T) {
 	}
 	if r.Transfer != ref.Transfer || r.Run == up.Run() || r.Source.Path != "" || r.Source.SHA256 != nil || r.Source.Modified != nil ||
 		r.Source.CRC64NVME != sum.Of(data).String() || r.Multipart.UploadID != ref.UploadID || r.Multipart.Parts != 6 ||
-		r.BytesSent != 0 || len(r.Sessions) != 1 || len(r.Requests) != 1 || r.Object.StorageClass != "STANDARD_IA" || !r.Started.Before(r.Finished) {
+		r.BytesSent != 0 || len(r.Sessions) != 1 || len(r.Requests) != 1 || r.Object.StorageClass != class || !r.Started.Before(r.Finished) {
 		t.Errorf("the receipt is %+v", r)
 	}
 }
@@ -164,6 +167,10 @@ func TestCompleteTakesThePlansPartsOnly(t *testing.T) {
 	key, data := key(t), random(11*mib)
 	up := open(t, f.config(t, key))
 	ref, parts := f.sent(t, up, key, data, sealift.Options{})
+	elsewhere, denied := f.TrailBucket, "AccessDenied"
+	if f.other != "" {
+		elsewhere, denied = f.Bucket+"x", "NoSuch" // its keys may do everything
+	}
 	changed := func(change func(p []sealift.Part) []sealift.Part) []sealift.Part { return change(slices.Clone(parts)) }
 	for name, c := range map[string]struct {
 		ref   sealift.Ref
@@ -186,8 +193,8 @@ func TestCompleteTakesThePlansPartsOnly(t *testing.T) {
 		}), "InvalidPart"},
 		"no etag":        {ref, changed(func(p []sealift.Part) []sealift.Part { p[1].ETag = `""`; return p }), "etag"},
 		"no sum":         {ref, changed(func(p []sealift.Part) []sealift.Part { p[1].CRC64NVME = ""; return p }), "CRC64NVME"},
-		"other bucket":   {with(ref, func(r *sealift.Ref) { r.Bucket = f.TrailBucket }), parts, "AccessDenied"},
-		"other key":      {with(ref, func(r *sealift.Ref) { r.Key += "x" }), parts, "AccessDenied"},
+		"other bucket":   {with(ref, func(r *sealift.Ref) { r.Bucket = elsewhere }), parts, denied},
+		"other key":      {with(ref, func(r *sealift.Ref) { r.Key += "x" }), parts, denied},
 		"other size yet": {with(ref, func(r *sealift.Ref) { r.Size-- }), parts, "part 3 has"},
 		"no such upload": {with(ref, func(r *sealift.Ref) { r.UploadID += "x" }), parts, "NoSuchUpload"},
 		"no upload":      {with(ref, func(r *sealift.Ref) { r.UploadID = "" }), parts, "upload id"},
@@ -368,7 +375,7 @@ func TestCompleteOfASharedTransferIsSettled(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, c.want) || (r == nil) != (err != nil) {
+			if !errors.Is(err, c.want) && (c.reader || !f.unproven(err)) || (r == nil) != (err != nil) {
 				t.Fatalf("receipt %v, error %v", r != nil, err)
 			}
 			if !bytes.Equal(f.get(t, key), data) || f.versions(t, key) != 1 {
@@ -402,6 +409,7 @@ func TestManyComplete(t *testing.T) {
 			switch err := <-results; {
 			case err == nil:
 				stored++
+			case f.unproven(err): // versitygw answers 200 to all of them, and to some before it names a checksum
 			case reader || !errors.Is(err, sealift.ErrUnknownOutcome):
 				t.Errorf("reader %v: %v", reader, err)
 			}
@@ -421,12 +429,17 @@ var errAny = errors.New("any but ErrUnknownOutcome")
 func TestSharedTransferOfOnePart(t *testing.T) {
 	f := start(t)
 	for _, size := range []int{0, 1, 5 * mib} {
-		key, data := key(t), random(size)
-		up := open(t, f.config(t, key))
-		ref, parts := f.sent(t, up, key, data, sealift.Options{})
-		if _, err := up.Complete(t.Context(), ref, parts); err != nil || !bytes.Equal(f.get(t, key), data) {
-			t.Errorf("%d bytes: %v", size, err)
-		}
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			if size == 0 {
+				f.not(t, "MinIO", "it gives a whole of nothing no checksum, and then refuses the right one")
+			}
+			key, data := key(t), random(size)
+			up := open(t, f.config(t, key))
+			ref, parts := f.sent(t, up, key, data, sealift.Options{})
+			if _, err := up.Complete(t.Context(), ref, parts); err != nil || !bytes.Equal(f.get(t, key), data) {
+				t.Error(err)
+			}
+		})
 	}
 }
 

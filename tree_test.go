@@ -16,11 +16,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/sealift/sealift"
-	"github.com/sealift/sealift/policy"
 	"github.com/sealift/sealift/receipt"
-	"github.com/sealift/sealift/session"
 )
 
 // grow makes a folder of files, named by their paths, with their names as
@@ -42,21 +39,6 @@ func grow(t *testing.T, paths ...string) string {
 		}
 	}
 	return top
-}
-
-// prefixed is an upload session narrowed to that prefix.
-func (f *fixture) prefixed(t *testing.T, prefix string) *session.Session {
-	t.Helper()
-	narrowed, err := policy.Narrow(policy.Want{Bucket: f.Bucket, Prefix: prefix})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := session.New(session.Config{STS: sts.NewFromConfig(f.UserConfig(t))},
-		session.Grant{RoleARN: f.RoleARN, Name: "sealift-test", Policy: &narrowed})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // A woods is an Uploader of trees under a prefix of the test's own, and what
@@ -150,6 +132,7 @@ func TestTreeIsStoredWhole(t *testing.T) {
 // Whoever steals the session can write under the prefix, and nowhere else.
 func TestTreeNeedsNoMoreThanItsPrefix(t *testing.T) {
 	w := plant(t, nil)
+	w.sandboxOnly(t, "its keys may do everything")
 	tree := w.tree(grow(t, "a"))
 	tree.Prefix = "elsewhere/" + w.prefix
 	sum, err := w.send(t, t.Context(), tree)
@@ -372,6 +355,7 @@ func TestCancelledTreeLeavesNothingOpen(t *testing.T) {
 // Where no file can fare better, the rest is not tried.
 func TestHopelessTreeEndsSoon(t *testing.T) {
 	w := plant(t, nil)
+	w.sandboxOnly(t, "its keys may do everything, so nothing is hopeless")
 	var names []string
 	for i := range 500 {
 		names = append(names, fmt.Sprintf("f%03d", i))
