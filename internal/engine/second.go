@@ -120,11 +120,11 @@ func (t *Transfer) race(ctx context.Context, id string, p part) try {
 		endSecond()
 	}
 	other := <-second
+	if s3wire.Lost(first.err) || s3wire.Lost(other.err) {
+		t.loose.Store(true)
+	}
 	if first.err == nil || other.err != nil {
 		return first
-	}
-	if s3wire.Lost(first.err) {
-		t.loose.Store(true)
 	}
 	return other
 }
