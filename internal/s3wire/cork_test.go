@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"sync/atomic"
 	"testing"
 )
@@ -72,5 +74,53 @@ func TestLateWriteErrorIsNotLost(t *testing.T) {
 	}
 	if _, err := c.Write([]byte("x")); !errors.Is(err, errFull) {
 		t.Errorf("after the cork: %v", err)
+	}
+}
+
+// A proxy that is itself reached by TLS changes nothing: what goes through it
+// lies under two layers of it.
+func TestUploadsGoThroughAProxyByTLS(t *testing.T) {
+	data := make([]byte, 4<<20)
+	rand.NewChaCha8([32]byte{1}).Read(data)
+	var got []byte
+	var tunnels atomic.Int64
+	c := serveTLS(t, func(w http.ResponseWriter, r *http.Request) {
+		got, _ = io.ReadAll(r.Body)
+		w.Header().Set("ETag", `"e"`)
+	})
+	proxy := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tunnels.Add(1)
+		there, err := net.Dial("tcp", r.Host)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer there.Close()
+		here, buffered, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer here.Close()
+		io.WriteString(here, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() {
+			io.Copy(there, buffered)
+			there.Close()
+		}()
+		io.Copy(here, there)
+	}))
+	t.Cleanup(proxy.Close)
+	at, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := c.config.Transport.(*http.Transport)
+	transport.Proxy = http.ProxyURL(at) // both have httptest's certificate
+	if _, err := c.Put(t.Context(), object, Body{Reader: bytes.NewReader(data), Size: int64(len(data))}, true); err != nil {
+		t.Fatal(err)
+	}
+	transport.CloseIdleConnections()
+	if !bytes.Equal(got, data) || tunnels.Load() != 1 {
+		t.Errorf("%d bytes arrived by %d tunnels", len(got), tunnels.Load())
 	}
 }
