@@ -74,12 +74,19 @@ func newBetween(t *testing.T, sandbox *sandboxtest.Sandbox, hold bool) *between 
 	return b
 }
 
+// release holds nothing back any more.
+func (b *between) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hold = false
+}
+
 func (b *between) holdsBack(r *http.Request) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if !b.hold || !r.URL.Query().Has("partNumber") {
 		return false
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.parts++
 	if b.parts > 1 {
 		b.once.Do(func() { close(b.reached) })

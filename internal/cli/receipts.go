@@ -82,6 +82,12 @@ func (s shelf) keep(r *receipt.Receipt) (string, error) {
 		}
 	}
 	path := s.path(r.Transfer)
+	if s.state != "" && r.Run != filepath.Base(s.folder) { // of a run before this one, that did not live to keep it
+		path = filepath.Join(s.state, r.Run, filepath.Base(path))
+		if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
+			return "", fmt.Errorf("%w: %w", errReceipt, err)
+		}
+	}
 	if err := durable.WriteFile(path, append(text, '\n'), 0o600); err != nil {
 		return "", fmt.Errorf("%w: %w", errReceipt, err)
 	}

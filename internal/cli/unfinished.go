@@ -17,6 +17,7 @@ import (
 
 	"github.com/sealift/sealift/internal/durable"
 	"github.com/sealift/sealift/internal/journal"
+	"github.com/sealift/sealift/receipt"
 )
 
 // An unfinished run is one whose command line is kept in the state folder, from
@@ -249,7 +250,41 @@ func (c *claim) stored(bucket, prefix string, files []string) *memory {
 		r.read(path)
 	}
 	r.settle()
+	c.tidy(files)
 	return &memory{r.marks}
+}
+
+// tidy removes the journals of transfers whose receipt is kept: the process
+// ended in between.
+func (c *claim) tidy(files []string) {
+	folder := journalsOf(c.state)
+	entries, _, err := journal.Scan(durable.System{}, folder)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.State.Phase != journal.PhaseCompleted || e.Held || !slices.ContainsFunc(files, func(path string) bool { return tells(path, e.Transfer) }) {
+			continue
+		}
+		if j, err := journal.Open(durable.System{}, folder, e.Transfer); err == nil {
+			_ = j.Remove() // found again by the next
+		}
+	}
+}
+
+// tells reports whether a file has the receipt of a transfer.
+func tells(path, transfer string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close() // read only
+	for r, err := range receipt.Lines(f) {
+		if err == nil && r.Transfer == transfer {
+			return true
+		}
+	}
+	return false
 }
 
 // isOf tells whether a receipt is of that run, "" is any.

@@ -1,0 +1,187 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sealift/sealift/internal/sandboxtest"
+)
+
+// A stopped command is one that was interrupted while parts were under way.
+type stopped struct {
+	sandbox *sandboxtest.Sandbox
+	free    *between // holds nothing back any more
+	dir     string
+	said    string // by the interrupted command
+}
+
+// interrupted stops an upload of these sources, files of 40 MiB, by SIGINT.
+func interrupted(t *testing.T, sandbox *sandboxtest.Sandbox, files []string, args ...string) *stopped {
+	t.Helper()
+	s := &stopped{sandbox: sandbox, free: newBetween(t, sandbox, true), dir: t.TempDir()}
+	for _, name := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(s.dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		randomFile(t, s.dir, name, 40<<20)
+	}
+	cmd, out := s.free.sealift(t, sandbox, s.dir, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.free.reached
+	for range 500 {
+		if slices.Contains(args, "--no-journal") || s.recorded() {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := exits(t, cmd); code != 130 {
+		t.Fatalf("exit code %d, want 130\n%s", code, out)
+	}
+	s.said = out.String()
+	s.free.release()
+	return s
+}
+
+// recorded tells whether a journal has a part.
+func (s *stopped) recorded() bool {
+	paths, _ := filepath.Glob(filepath.Join(s.dir, "state", "sealift", "journal", "*.journal"))
+	return slices.ContainsFunc(paths, func(path string) bool {
+		text, _ := os.ReadFile(path)
+		return strings.Contains(string(text), `"type":"part"`)
+	})
+}
+
+// sealift runs a command that must end with that code, and returns what it says.
+func (s *stopped) sealift(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	cmd, out := s.free.sealift(t, s.sandbox, s.dir, args...)
+	_ = cmd.Run() // its code says it
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Fatalf("sealift %v: exit code %d, want %d\n%s", args, got, code, out)
+	}
+	return out.String()
+}
+
+// run is the ULID that the interrupted command named.
+func (s *stopped) run(t *testing.T) string {
+	t.Helper()
+	_, rest, found := strings.Cut(s.said, "go on with: sealift resume ")
+	id, _, _ := strings.Cut(rest, " ")
+	if !found || len(id) != 26 {
+		t.Fatalf("it does not say how to go on:\n%s", s.said)
+	}
+	return id
+}
+
+// An interrupted upload is kept, listed, and gone on with by its ULID; then
+// nothing is unfinished.
+func TestInterruptedUploadIsResumed(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	s := interrupted(t, sandbox, []string{"big.iso"}, "upload", "big.iso", "s3://"+sandbox.Bucket+"/resumed.iso")
+	run := s.run(t)
+	for _, want := range []string{run + "  stopped", "sealift upload big.iso s3://" + sandbox.Bucket + "/resumed.iso", "of 5 parts stored", " of 40 MiB"} {
+		if got := s.sealift(t, 0, "status"); !strings.Contains(got, want) {
+			t.Errorf("status does not say %q:\n%s", want, got)
+		}
+	}
+	if got := s.sealift(t, 0, "resume", run); !strings.Contains(got, "of 5 parts are stored") || !strings.Contains(got, "/resumed.iso\t") {
+		t.Errorf("resume says\n%s", got)
+	}
+	if got := s.sealift(t, 0, "resume"); !strings.Contains(got, "nothing to go on with") {
+		t.Errorf("a second resume says\n%s", got)
+	}
+	if got := s.sealift(t, 0, "status"); !strings.Contains(got, run+"  over") {
+		t.Errorf("status says\n%s", got)
+	}
+	if n := openUploads(t, sandbox); n != 0 {
+		t.Errorf("%d uploads are open", n)
+	}
+}
+
+// A folder goes on where it stopped: what is stored is not sent again, and all
+// its receipts are in one file.
+func TestInterruptedFolderIsResumed(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	s := interrupted(t, sandbox, []string{"in/a.iso", "in/b.iso", "in/c.iso"}, "upload", "in", "s3://"+sandbox.Bucket+"/tree/")
+	randomFile(t, filepath.Join(s.dir, "in"), "small", 10)
+	run := s.run(t)
+	got := s.sealift(t, 0, "upload", "--json", "in", "s3://"+sandbox.Bucket+"/tree/")
+	stored := 0
+	for line := range strings.Lines(got) {
+		var event struct {
+			Type, Run string
+			Stored    int
+		}
+		if err := json.Unmarshal([]byte(line), &event); err != nil {
+			continue // talk
+		}
+		if event.Run != run {
+			t.Errorf("%s event of run %s, not of %s", event.Type, event.Run, run)
+		}
+		if event.Type == "stored" {
+			stored++
+		}
+	}
+	kept, err := filepath.Glob(filepath.Join(s.dir, "state", "sealift", "receipts", "*.jsonl"))
+	if err != nil || len(kept) != 1 || stored != 4 {
+		t.Errorf("%d stored, receipts in %v, %v", stored, kept, err)
+	}
+	text, err := os.ReadFile(kept[0])
+	if err != nil || strings.Count(string(text), "\n") != 4 {
+		t.Errorf("%d receipts, %v", strings.Count(string(text), "\n"), err)
+	}
+	if n := openUploads(t, sandbox); n != 0 {
+		t.Errorf("%d uploads are open", n)
+	}
+}
+
+// What was interrupted can be given up, whole or by transfer, and nothing is
+// left of it.
+func TestInterruptedUploadIsGivenUp(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	for _, by := range []string{"run", "transfer"} {
+		s := interrupted(t, sandbox, []string{"big.iso"}, "upload", "big.iso", "s3://"+sandbox.Bucket+"/given-up.iso")
+		name := s.run(t)
+		if by == "transfer" {
+			journals, err := filepath.Glob(filepath.Join(s.dir, "state", "sealift", "journal", "*.journal"))
+			if err != nil || len(journals) != 1 {
+				t.Fatalf("journals: %v, %v", journals, err)
+			}
+			name = strings.TrimSuffix(filepath.Base(journals[0]), ".journal")
+		}
+		s.sealift(t, 0, "abort", name)
+		if n := openUploads(t, sandbox); n != 0 {
+			t.Errorf("by %s: %d uploads are open", by, n)
+		}
+		if got := s.sealift(t, 2, "abort", s.run(t)[:25]+"!"); !strings.Contains(got, "is not the ULID") {
+			t.Errorf("nonsense: %s", got)
+		}
+		if by == "run" {
+			if got := s.sealift(t, 2, "resume", name); !strings.Contains(got, "nothing unfinished is known of "+name) {
+				t.Errorf("resume after abort says\n%s", got)
+			}
+		}
+	}
+}
+
+// With --no-journal nothing is kept, as nothing could be gone on with.
+func TestUnrecordedUploadIsAborted(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	s := interrupted(t, sandbox, []string{"big.iso"}, "upload", "--no-journal", "big.iso", "s3://"+sandbox.Bucket+"/unrecorded.iso")
+	if strings.Contains(s.said, "go on with") || !strings.Contains(s.said, "has been aborted") || openUploads(t, sandbox) != 0 {
+		t.Errorf("%d open, it says\n%s", openUploads(t, sandbox), s.said)
+	}
+}
