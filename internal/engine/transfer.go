@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -293,19 +294,50 @@ func (t *Transfer) sum(ctx context.Context, p part) (sum.Sums, error) {
 const answerGrace = 10 * time.Second
 
 // untilAnswered is a context for one attempt to send b. If ctx ends when all of
-// b has gone out, S3 may act on it, and the answer is waited for.
+// b has gone out, S3 may act on it, and the answer is waited for. If it ends
+// before that, no more of b goes out: what S3 never had whole, it cannot store.
 func untilAnswered(ctx context.Context, b *s3wire.Body) (context.Context, context.CancelFunc) {
-	var left atomic.Int64
-	left.Store(b.Size)
-	if moved := b.Moved; moved != nil {
-		b.Moved = func(n int) { left.Add(-int64(n)); moved(n) }
+	g := &gate{Reader: b.Reader, left: b.Size}
+	if b.Reader != nil {
+		b.Reader = g
 	}
 	return detached(ctx, func() time.Duration {
-		if left.Load() > 0 {
+		if g.shut(context.Cause(ctx)) {
 			return 0
 		}
 		return answerGrace
 	})
+}
+
+// A gate hands on what it reads until it is shut. Whether it was shut before the
+// last byte had passed is settled once, whoever reads meanwhile.
+type gate struct {
+	io.Reader
+	mu   sync.Mutex
+	left int64 // bytes that have not passed
+	why  error // it was shut; nil while it is open
+}
+
+func (g *gate) Read(p []byte) (int, error) {
+	n, err := g.Reader.Read(p)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.why != nil {
+		return 0, g.why
+	}
+	g.left -= int64(n)
+	return n, err
+}
+
+// shut lets nothing more through. It reports false, and does nothing, when all
+// has passed.
+func (g *gate) shut(why error) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.left > 0 {
+		g.why = why
+	}
+	return g.left > 0
 }
 
 // detached is a context that outlives ctx by as long as grace says when ctx
