@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -192,7 +193,7 @@ func (u *Uploader) remove(j *journal.Journal) {
 func (u *Uploader) beginning(t *engine.Transfer, o Object) (journal.Begin, error) {
 	described := o.Options
 	described.PartSize, described.SourceHash, described.IfExists = 0, "", ""
-	digest, err := journal.Digest(described)
+	digest, err := digestOf(described)
 	if err != nil {
 		return journal.Begin{}, err
 	}
@@ -209,6 +210,19 @@ func (u *Uploader) beginning(t *engine.Transfer, o Object) (journal.Begin, error
 		}
 	}
 	return b, nil
+}
+
+// digestOf is the digest of all that options say; what is left at its zero value
+// they do not say, so that options of later versions change nothing.
+func digestOf(o Options) (string, error) {
+	said := map[string]any{}
+	v := reflect.ValueOf(o)
+	for i := range v.NumField() {
+		if f := v.Field(i); !f.IsZero() {
+			said[v.Type().Field(i).Name] = f.Interface()
+		}
+	}
+	return journal.Digest(said)
 }
 
 // sessionName is that of the session in use, "" where there is none.

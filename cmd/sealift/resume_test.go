@@ -185,3 +185,21 @@ func TestUnrecordedUploadIsAborted(t *testing.T) {
 		t.Errorf("%d open, it says\n%s", openUploads(t, sandbox), s.said)
 	}
 }
+
+// A deadline ends a run as an interruption does, with another code.
+func TestDeadlineKeepsTheUpload(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	s := &stopped{sandbox: sandbox, free: newBetween(t, sandbox, true), dir: t.TempDir()}
+	randomFile(t, s.dir, "big.iso", 40<<20)
+	args := []string{"upload", "--deadline", "2s", "big.iso", "s3://" + sandbox.Bucket + "/late.iso"}
+	s.said = s.sealift(t, 3, args...)
+	if !strings.Contains(s.said, "--deadline is reached: 0 of 1 stored; 1 upload kept") {
+		t.Errorf("it says\n%s", s.said)
+	}
+	s.run(t)
+	s.free.release()
+	args[2] = "50s"
+	if got := s.sealift(t, 0, args...); !strings.Contains(got, "late.iso\t") {
+		t.Errorf("then it says\n%s", got)
+	}
+}

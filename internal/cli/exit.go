@@ -161,6 +161,7 @@ func remedies() []remedy {
 		{as(sealift.ErrUnknownOutcome), codeIntegrity, "look whether the object is there and whose it is; a reader (--reader-profile) settles this by itself next time"},
 		{as(errInterrupted), codeInterrupted, ""},
 		{as(context.Canceled), codeInterrupted, ""},
+		{as(errDeadline), codeIncomplete, "give a longer --deadline, or the same command again: it goes on"},
 
 		{asType[*usageError], codeUsage, ""},
 		{asType[*config.LockedError], codeUsage, "leave it out, or ask whoever keeps that file"},

@@ -12,12 +12,16 @@ import (
 	"github.com/sealift/sealift/receipt"
 )
 
-// onInterrupt is what is done then, in words.
-func (u *Upload) onInterrupt() string {
+// onEnd says what is done when ctx has ended early.
+func (u *Upload) onEnd(ctx context.Context) string {
+	what := "stopping"
 	if u.OnInterrupt == "abort" || u.NoJournal {
-		return "aborting what is under way"
+		what = "aborting what is under way"
 	}
-	return "stopping"
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		what += "; once more leaves at once"
+	}
+	return fmt.Sprintf("%v: %s", context.Cause(ctx), what)
 }
 
 // sayResume says how to go on with the run.
@@ -53,7 +57,7 @@ func (r *run) known(bucket string) func(key string, size int64, modified time.Ti
 
 // aborts tells whether an upload that was kept is to be given up all the same.
 func (r *run) aborts(err error) bool {
-	return r.upload.OnInterrupt == "abort" && errors.Is(err, sealift.ErrResumable) && errors.Is(err, errInterrupted)
+	return r.upload.OnInterrupt == "abort" && errors.Is(err, sealift.ErrResumable) && stoppedEarly(err)
 }
 
 // abortKept gives up an upload that was kept where the user wants that.
@@ -63,9 +67,9 @@ func (r *run) abortKept(ctx context.Context, up *sealift.Uploader, err error) er
 		return err
 	}
 	if left := up.Abort(context.WithoutCancel(ctx), failed.ID); left != nil {
-		return fmt.Errorf("%w: %w", errInterrupted, left)
+		return fmt.Errorf("%w: %w", context.Cause(ctx), left)
 	}
-	return errInterrupted
+	return context.Cause(ctx)
 }
 
 // giveUpKept does so with all of a tree.

@@ -131,7 +131,7 @@ func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destin
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { r.Say("interrupted: %s; once more leaves at once", r.upload.onInterrupt()) })
+	stop := context.AfterFunc(ctx, func() { r.Say("%s", r.upload.onEnd(ctx)) })
 	if !r.silent {
 		defer s.leaving.keep(func() { r.left(s) })()
 	}
@@ -325,10 +325,10 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 		if errors.Is(errs[i], sealift.ErrResumable) {
 			kept++
 		}
-		if errs[i] == nil || errs[i].Error() == errInterrupted.Error() {
+		if errs[i] == nil || isEnd(errs[i]) {
 			continue
 		}
-		open = open || errors.Is(errs[i], errInterrupted)
+		open = open || stoppedEarly(errs[i])
 		if errors.Is(errs[i], sealift.ErrUnknownOutcome) {
 			unproven = errs[i]
 		}
@@ -337,7 +337,7 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 		}
 		s.complain(r.upload.at(bucket, one, errs[i]))
 	}
-	if errors.Is(context.Cause(ctx), errInterrupted) {
+	if cause := context.Cause(ctx); stoppedEarly(cause) {
 		begun := "what was begun has been aborted"
 		if kept > 0 {
 			begun = count(int64(kept), "upload") + " kept"
@@ -345,14 +345,14 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 		if open && kept == 0 {
 			begun += ", but for what is said above"
 		}
-		s.Say("interrupted: %d of %d stored; %s", r.sum.Stored, len(all), begun)
+		s.Say("%v: %d of %d stored; %s", cause, r.sum.Stored, len(all), begun)
 		if kept > 0 || len(all) > 1 {
 			r.sayResume(s)
 		}
 		if unproven != nil {
 			return &saidError{unproven}
 		}
-		return &saidError{errInterrupted}
+		return &saidError{cause}
 	}
 	if kept > 0 {
 		r.sayResume(s)

@@ -193,7 +193,7 @@ func (g *grove) send(ctx context.Context, s *Streams, who *signedIn) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { g.Say("interrupted: %s; once more leaves at once", g.upload.onInterrupt()) })
+	stop := context.AfterFunc(ctx, func() { g.Say("%s", g.upload.onEnd(ctx)) })
 	defer s.leaving.keep(func() { g.left(s) })()
 	settle := g.doubt(s, g.to)
 	run, err := up.Start(ctx, g.tree)
@@ -225,7 +225,7 @@ func (g *grove) heard(e sealift.Event) {
 		if errors.Is(e.Err, sealift.ErrResumable) {
 			g.stopped = append(g.stopped, e.Transfer)
 		}
-		if e.Err.Error() != errInterrupted.Error() { // else it was aborted or kept, and there is no more to say
+		if !isEnd(e.Err) { // else it was aborted or kept, and there is no more to say
 			e.Err = g.troubled(e.Key, e.Err)
 			g.bad.add(g.Streams, &e, g.upload.advise(e.Err))
 		}
@@ -275,7 +275,7 @@ func (g *grove) end(ctx context.Context, s *Streams, err error) error {
 	g.sum.Unreadable += g.bad.ignored
 	g.sum.Failed = max(0, g.sum.Failed-int64(len(g.stopped))) // they are kept
 	g.tally(s)
-	if errors.Is(context.Cause(ctx), errInterrupted) {
+	if cause := context.Cause(ctx); stoppedEarly(cause) {
 		begun := "what was begun has been aborted"
 		if len(g.stopped) > 0 {
 			begun = count(int64(len(g.stopped)), "upload") + " kept"
@@ -283,12 +283,12 @@ func (g *grove) end(ctx context.Context, s *Streams, err error) error {
 		if len(g.bad.texts) > 0 {
 			begun += ", but for what is said above"
 		}
-		s.Say("interrupted: %s", begun)
+		s.Say("%v: %s", cause, begun)
 		g.sayResume(s)
 		if g.bad.unsure != nil {
 			return &saidError{g.bad.unsure}
 		}
-		return &saidError{errInterrupted}
+		return &saidError{cause}
 	}
 	if len(g.stopped) > 0 {
 		g.sayResume(s)

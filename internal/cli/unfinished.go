@@ -48,7 +48,7 @@ const (
 // true only once: who goes on may give others. Those that are true take a value.
 var fleeting = map[string]bool{
 	"json": false, "quiet": false, "no-progress": false, "log-level": true, "log-file": true, "mfa-code": true,
-	"concurrency": true, "bwlimit": true, "keep-trying": true, "on-interrupt": true, "spool-dir": true,
+	"concurrency": true, "bwlimit": true, "keep-trying": true, "deadline": true, "on-interrupt": true, "spool-dir": true,
 	"require-journal": false, "state-dir": true,
 }
 

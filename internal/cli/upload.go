@@ -27,6 +27,7 @@ type Upload struct {
 	Concurrency number
 	Bandwidth   bandwidth
 	KeepTrying  time.Duration
+	Deadline    time.Duration
 	Receipt     string
 	StateDir    string
 	NoJournal   bool
@@ -65,6 +66,7 @@ func (u *Upload) bindSending(f *pflag.FlagSet) {
 	f.Var(&u.Bandwidth, "bwlimit", "most bytes sent a second, over all sources, as 50MiB (default off)")
 	u.KeepTrying = 10 * time.Minute
 	f.Var(span{&u.KeepTrying, 0, 0, "a time, as 10m or 600"}, "keep-trying", "how long to survive S3 being out of reach or busy, as 10m or in seconds (default 10m)")
+	f.Var(span{&u.Deadline, time.Second, 0, "a time, as 2h or 7200"}, "deadline", "stop after this long, as 2h or in seconds, as an interruption does (default none)")
 	oneOf(f, &u.OnInterrupt, "on-interrupt", "what to do with uploads in parts that are under way: keep them, to be gone on with, or abort them (default keep)", "keep", "abort")
 	f.BoolVar(&u.NoJournal, "no-journal", false, "record nothing: what stops is aborted, and begun again")
 	f.BoolVar(&u.NeedJournal, "require-journal", false, "fail where an upload in parts cannot be recorded, rather than go on")
@@ -89,10 +91,12 @@ func (u *Upload) args(_ *cobra.Command, args []string) error {
 
 // Run uploads args, the last of which is the destination.
 func (u *Upload) Run(ctx context.Context, s *Streams, args []string) error {
+	ctx, end := u.within(ctx)
+	defer end()
 	c := u.claim(s)
 	r := &run{id: c.Run, upload: u, claim: c}
 	err := r.do(ctx, s, args)
-	c.end(err != nil && (r.several && errors.Is(err, errInterrupted) || c.pending()))
+	c.end(err != nil && (r.several && stoppedEarly(err) || c.pending()))
 	if u.JSON {
 		j := &jsonLines{out: s.Out}
 		j.print(r.summary(err))
@@ -156,6 +160,27 @@ func (r *run) want(to destination, all sendings) policy.Want {
 		want.Beside = append(want.Beside, r.beside)
 	}
 	return want
+}
+
+// errDeadline ends what --deadline gives no more time for.
+var errDeadline = errors.New("--deadline is reached")
+
+// within is a context for what the run may take.
+func (u *Upload) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if u.Deadline == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, u.Deadline, errDeadline)
+}
+
+// stoppedEarly tells of a run that was ended before it was done.
+func stoppedEarly(err error) bool {
+	return errors.Is(err, errInterrupted) || errors.Is(err, errDeadline)
+}
+
+// isEnd tells of an error that says no more than that.
+func isEnd(err error) bool {
+	return err.Error() == errInterrupted.Error() || err.Error() == errDeadline.Error()
 }
 
 // claim is the run that a command line goes on with, or begins.

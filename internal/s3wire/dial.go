@@ -29,7 +29,10 @@ const headStart = 300 * time.Millisecond
 func newSpread() *spread {
 	dialer := &net.Dialer{
 		Timeout: dialTimeout,
-		Control: func(_, address string, _ syscall.RawConn) error { return checkDialed(address) },
+		Control: func(_, address string, c syscall.RawConn) error {
+			lessPatient(c)
+			return checkDialed(address)
+		},
 	}
 	return &spread{dial: dialer.DialContext, lookup: net.DefaultResolver.LookupNetIP}
 }

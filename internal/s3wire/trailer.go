@@ -56,11 +56,11 @@ func (e *Error) refusesTrailer() bool {
 	switch {
 	case e.Err != nil:
 		return false
-	case e.Code == "SignatureDoesNotMatch", e.Code == "IncompleteBody", e.Status == http.StatusNotImplemented, e.Status == http.StatusLengthRequired:
+	case e.Code == "IncompleteBody", e.Status == http.StatusNotImplemented, e.Status == http.StatusLengthRequired:
 		return true
 	}
-	class := Classify(e)
-	return class == Corrupt || class == Refused
+	class := Classify(e) // a policy may deny what is not UNSIGNED-PAYLOAD
+	return class == Corrupt || class == Refused || class == Denied
 }
 
 // A framed body is aws-chunked: all its bytes as one chunk, and behind it a

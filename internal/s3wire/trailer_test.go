@@ -119,6 +119,7 @@ func TestServerWithoutTrailers(t *testing.T) {
 		{501, "NotImplemented", Refused},
 		{411, "MissingContentLength", Refused},
 		{403, "SignatureDoesNotMatch", Denied},
+		{403, "AccessDenied", Denied},
 		{400, "XAmzContentSHA256Mismatch", Corrupt},
 		{400, "InvalidRequest", Refused},
 		{400, "IncompleteBody", Busy},
@@ -151,7 +152,7 @@ func TestServerWithoutTrailers(t *testing.T) {
 			t.Errorf("%s of a server that took none: class %d, trailers still sent: %v", r.code, class, c.Trails(t.Context(), object))
 		}
 	}
-	for _, code := range []string{"AccessDenied", "SlowDown", "NoSuchUpload", "ExpiredToken"} {
+	for _, code := range []string{"SlowDown", "NoSuchUpload", "ExpiredToken"} {
 		c := serveTLS(t, say(400, "", "<Error><Code>"+code+"</Code></Error>"))
 		if _, _, err := c.Part(t.Context(), object, "id", 1, behind([]byte("bytes"))); Classify(err) == Untrailed || !c.Trails(t.Context(), object) {
 			t.Errorf("%s has nothing to do with trailers: %v", code, err)
