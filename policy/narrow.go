@@ -34,7 +34,7 @@ const (
 	KindOff     Kind = "off"     // not: the whole role
 )
 
-// Want is what a run is going to write.
+// Want is what a run is going to write, or with Read to look at.
 type Want struct {
 	Partition string   // "" = aws
 	Bucket    string   // a name, or the ARN of an access point
@@ -44,6 +44,7 @@ type Want struct {
 	Tagging   bool     // may set tags on what it writes
 	Retention bool     // may lock what it writes until a date
 	LegalHold bool     // may put a legal hold on what it writes
+	Read      bool     // reads the objects and their versions, and writes nothing
 	KMSKey    string   // ARN of a key to encrypt with; "" = none
 
 	// KMSContext is the encryption context that the objects are given. The key
@@ -60,8 +61,8 @@ type Narrowed struct {
 	SHA256   string // of Text, lower-case hex
 }
 
-// Narrow writes the policy of an upload session: write, abort and list parts
-// on the keys that are wanted, exactly, while they fit; else under the prefix.
+// Narrow writes the policy of an upload session: write, abort and list parts,
+// or of a reader: get them and see that they are there, on the keys that are wanted, exactly, while they fit; else under the prefix.
 // It never widens to a whole bucket: that is [ErrTooWide].
 func Narrow(w Want) (Narrowed, error) {
 	if len(w.Keys) == 0 {
@@ -111,6 +112,9 @@ func (w Want) exact(keys []string) Strings {
 // narrowed puts the policy together.
 func (w Want) narrowed(kind Kind, resources Strings) Narrowed {
 	d := document(allow("Upload", resources, writeActions(w.Tagging, w.Retention, w.LegalHold)...))
+	if w.Read {
+		d = document(allow("Read", resources, "s3:GetObject", "s3:GetObjectVersion"), w.see(kind))
+	}
 	if w.KMSKey != "" {
 		d.Statement = append(d.Statement, w.useKey())
 	}
@@ -119,12 +123,41 @@ func (w Want) narrowed(kind Kind, resources Strings) Narrowed {
 	return Narrowed{Kind: kind, Document: d, Text: text, SHA256: hex.EncodeToString(sum[:])}
 }
 
-// useKey allows what encrypting needs, through S3 in the key's own region.
+// see allows a listing of no more than what may be read. Without it S3 says of a
+// missing key what it says of one that may not be read, so that nobody could
+// tell that an object is gone. A listing of one key shows those too that begin
+// with it.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+// (Permissions; recalled, not read again).
+func (w Want) see(kind Kind) Statement {
+	bucket := "arn:" + Names{Partition: w.Partition}.Filled().Partition + ":s3:::" + w.Bucket
+	if accessPoint.MatchString(w.Bucket) {
+		bucket = w.Bucket
+	}
+	s := allow("See", Strings{bucket}, "s3:ListBucket")
+	s.Condition = Conditions{}
+	if kind == KindPrefix {
+		s.Condition.set("StringLike", "s3:prefix", Escape(w.Prefix)+"*")
+		return s
+	}
+	keys := make(Strings, len(w.Keys))
+	for i, key := range w.Keys {
+		keys[i] = Escape(key)
+	}
+	s.Condition.set("StringEquals", "s3:prefix", keys...)
+	return s
+}
+
+// useKey allows what encrypting needs, or of a reader what decrypting does, through S3 in the key's own region.
 //
 // Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
 // (kms:ViaService, kms:EncryptionContext:key; recalled, not read again).
 func (w Want) useKey() Statement {
 	s := allow("Key", Strings{w.KMSKey}, "kms:GenerateDataKey", "kms:Decrypt")
+	if w.Read {
+		s.Action = Strings{"kms:Decrypt"}
+	}
 	s.Condition = Conditions{}
 	if field := strings.Split(w.KMSKey, ":"); len(field) > 3 && field[3] != "" {
 		s.Condition.set("StringEquals", "kms:ViaService", viaS3(field[1], field[3])...)

@@ -114,6 +114,26 @@ func TestNarrowAddsTagsAndKeyOnlyWhenWanted(t *testing.T) {
 	}
 }
 
+// A reader's session reads its keys, sees whether they are there, and may use
+// the KMS key to decrypt alone.
+func TestNarrowToReadAllowsNothingElse(t *testing.T) {
+	n, err := policy.Narrow(policy.Want{Bucket: "b-1", Keys: []string{"in/a*"}, Prefix: "in/", Read: true, KMSKey: "arn:aws:kms:eu-west-1:123456789012:key/1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"Version":"2012-10-17","Statement":[` +
+		`{"Sid":"Read","Effect":"Allow","Action":["s3:GetObject","s3:GetObjectVersion"],"Resource":"arn:aws:s3:::b-1/in/a${*}"},` +
+		`{"Sid":"See","Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::b-1","Condition":{"StringEquals":{"s3:prefix":"in/a${*}"}}},` +
+		`{"Sid":"Key","Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:eu-west-1:123456789012:key/1",` +
+		`"Condition":{"StringEquals":{"kms:ViaService":"s3.eu-west-1.amazonaws.com"}}}]}`
+	if n.Kind != policy.KindObject || n.Text != want {
+		t.Errorf("got %s %s\nwant object %s", n.Kind, n.Text, want)
+	}
+	if n, err := policy.Narrow(policy.Want{Bucket: "b-1", Prefix: "in/", Read: true}); err != nil || !strings.Contains(n.Text, `"StringLike":{"s3:prefix":"in/*"}`) {
+		t.Errorf("got %s, %v", n.Text, err)
+	}
+}
+
 // Each option brings its own action, and no other.
 func TestNarrowAddsOneActionAnOption(t *testing.T) {
 	plain := policy.Want{Bucket: "bucket", Keys: []string{"k"}}

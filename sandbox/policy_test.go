@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,5 +174,45 @@ func TestPresignedURLs(t *testing.T) {
 	time.Sleep(2100 * time.Millisecond) // times of signatures are whole seconds
 	if code, body := send(short.URL); code != http.StatusForbidden || !strings.Contains(body, "Request has expired") {
 		t.Errorf("over age: got %d %s", code, body)
+	}
+}
+
+// A reader's session narrowed to a key reads that key and its versions, sees
+// whether it is there, and does nothing else.
+func TestNarrowedReadersReadTheirKeyOnly(t *testing.T) {
+	b := start(t)
+	writer := b.s3(b.assume())
+	keys := []string{"in/plain", "in/*", "in/what?", "in/${aws:username}", "in/$5", "in/other", "out"}
+	for _, key := range keys {
+		must[*s3.PutObjectOutput](t)(put(t.Context(), writer, b.Bucket, key, []byte("x")))
+	}
+	for _, want := range []policy.Want{
+		{Keys: []string{"in/plain"}}, {Keys: []string{"in/*"}}, {Keys: []string{"in/what?"}}, {Keys: []string{"in/${aws:username}"}},
+		{Keys: []string{"in/$5", "in/other"}}, {Prefix: "in/"},
+	} {
+		want.Bucket, want.Read = b.Bucket, true
+		narrowed, err := policy.Narrow(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := b.s3(b.assume(func(in *sts.AssumeRoleInput) { in.RoleArn = &b.ReaderRoleARN }, withPolicy(narrowed.Text)))
+		ctx := t.Context()
+		for _, key := range keys {
+			may := slices.Contains(want.Keys, key) || want.Prefix != "" && strings.HasPrefix(key, want.Prefix)
+			_, read := c.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Bucket, Key: &key})
+			_, listed := c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b.Bucket, Prefix: &key})
+			if (read == nil) != may || (listed == nil) != may {
+				t.Errorf("%+v: %s: read %v, listed %v", want, key, read, listed)
+			}
+		}
+		for _, err := range []error{
+			second(put(ctx, c, b.Bucket, "in/plain", []byte("x"))),
+			second(c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Bucket, Key: &keys[0]})),
+			second(c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b.Bucket})),
+			second(c.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &b.Bucket})),
+			second(c.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &b.Bucket})),
+		} {
+			denied(t, err)
+		}
 	}
 }

@@ -122,6 +122,7 @@ func (a App) root(s *Streams) *cobra.Command {
 		(&Resume{app: a}).command(s),
 		(&Status{}).command(s),
 		(&Abort{app: a}).command(s),
+		(&Verify{}).command(s),
 		(&Credentials{}).command(s),
 		(&Presign{}).command(s),
 		(&Sandbox{}).command(s),

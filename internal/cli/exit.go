@@ -18,8 +18,10 @@ import (
 	"github.com/sealift/sealift/internal/plan"
 	"github.com/sealift/sealift/internal/profile"
 	"github.com/sealift/sealift/internal/s3wire"
+	"github.com/sealift/sealift/internal/verify"
 	"github.com/sealift/sealift/internal/walk"
 	"github.com/sealift/sealift/policy"
+	"github.com/sealift/sealift/receipt"
 	"github.com/sealift/sealift/session"
 )
 
@@ -163,6 +165,12 @@ func remedies() []remedy {
 		{as(context.Canceled), codeInterrupted, ""},
 		{as(errDeadline), codeIncomplete, "give a longer --deadline, or the same command again: it goes on"},
 
+		{asType[*differs], codeIntegrity, "find out who changed it; what was uploaded is what the receipt says"},
+		{as(verify.ErrUnproven), codeIntegrity, "--download reads every byte, and proves it"},
+		{as(verify.ErrMoving), codeUnread, "verify it again when nothing writes to it"},
+		{as(receipt.ErrInvalid), codeIntegrity, "a receipt that was edited proves nothing: take the one that sealift wrote"},
+		{as(receipt.ErrVersion), codeIntegrity, "another release wrote it: verify it with that one, or a newer one"},
+		{as(errNoReceipts), codeUsage, "name files that upload wrote: *.json, *.jsonl, or a folder of them"},
 		{asType[*usageError], codeUsage, ""},
 		{asType[*config.LockedError], codeUsage, "leave it out, or ask whoever keeps that file"},
 		{both(asType[*config.FileError], as(fs.ErrPermission)), codeUsage, "check who may read it, and HOME or XDG_CONFIG_HOME, which say where it lies"},

@@ -151,3 +151,47 @@ It signs in as the command did that began the run, unless --profile or --role-ar
 say otherwise.`
 
 const abortExamples = `  sealift abort 01KAVQ7M2E8R5T9W3Y6Z0B4C1D`
+
+const verifyHelp = `Hold receipts against what they are about. A RECEIPT is a file with one (*.json)
+or with one a line (*.jsonl, as a folder's upload writes), a folder of such files,
+or - for standard input.
+
+The local file is read once, from start to end: its size, CRC64NVME, and SHA-256
+where the receipt has one, must be the receipt's. Nothing is asked of any network,
+and no credentials are looked for, unless a reader is named.
+
+With a reader (--reader-profile or --reader-role-arn) S3 is asked too: the key must
+hold the receipt's version, with its size, ETag, checksum, encryption and transfer.
+--download reads every byte of that version and sums it. A COMPOSITE checksum is of
+the parts' checksums, and is compared as S3 gave it; where the server keeps none,
+only --download proves the bytes. The reader's session may read the receipts' keys,
+list these keys, and nothing else.
+
+The file is looked for where source.path of the receipt says, from the folder in
+which sealift verify runs. --source FILE names another, for one receipt. --source
+FOLDER looks under FOLDER for the same path, without its leading /;
+--strip-components N leaves out the first N folders of it, as tar does. --against s3 asks
+S3 alone, where the files are gone.
+
+Each receipt is a line on standard output: verified or failed, a tab, the object, a
+tab, what it was held against or what differs: the field, the receipt's value, the
+one found. One that cannot be used is named by file and line, and stops no other.
+
+It exits with 0 only if all that was asked is proven; 5 if anything differs, is gone
+or replaced, or a receipt is not as sealift wrote it; 7 if a local file could not be
+read and all else holds; 4 if the reader may not look.`
+
+const verifyExamples = `  # One upload against the file, without a network
+  sealift verify big.receipt.json
+
+  # A folder's upload, against the files and S3
+  sealift verify ~/.local/state/sealift/receipts/01KAVQ7M2E8R5T9W3Y6Z0B4C1D.jsonl --reader-profile reader-profile
+
+  # The files are gone: S3 alone, every byte
+  sealift verify --against s3 --download --reader-profile reader-profile receipts/
+
+  # site/ was moved to /mnt/archive/www
+  sealift verify --source /mnt/archive/www --strip-components 1 site.jsonl
+
+  # In a script: what failed, and in which fields
+  sealift verify --json receipts/ | jq -c 'select(.type == "failed") | [.object, .differs]'`

@@ -94,6 +94,8 @@ const (
 	ListParts               Operation = "ListParts"
 	PutObject               Operation = "PutObject"
 	HeadObject              Operation = "HeadObject"
+	GetObject               Operation = "GetObject"
+	ListObjects             Operation = "ListObjects"
 )
 
 // A request is one call before it is signed.

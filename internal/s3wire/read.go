@@ -87,10 +87,15 @@ func (l listedPart) as(kind sum.Kind) Part {
 // its checksum, of the object's kind or, where it has none, of another. No object is NoObject; a session that may not
 // look is Denied.
 func (c *Client) Head(ctx context.Context, o Object) (Found, error) {
+	return c.HeadVersion(ctx, o, "")
+}
+
+// HeadVersion is Head of one version; "" is the key's present object.
+func (c *Client) HeadVersion(ctx context.Context, o Object, version string) (Found, error) {
 	h := o.guard()
 	h.Set("X-Amz-Checksum-Mode", "ENABLED")
 	resp, answer, err := c.do(ctx, request{operation: HeadObject, method: http.MethodHead,
-		bucket: o.Bucket, key: o.Key, header: h})
+		bucket: o.Bucket, key: o.Key, query: versionQuery(version), header: h})
 	if err != nil {
 		return Found{}, err
 	}
