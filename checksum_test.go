@@ -31,6 +31,7 @@ func wholeSum(kind sum.Kind, data []byte) string {
 // Whichever checksum is asked for, it is the one that the object has, and what
 // the receipt says of it is what the object's HEAD says.
 func TestObjectHasTheChecksumThatWasAskedFor(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	for _, name := range []string{"", "crc64nvme", "CRC32", "crc32c", "sha1", "sha256"} {
 		for _, size := range []int{0, 10, 11*mib + 1} {
@@ -76,6 +77,7 @@ func (f *fixture) checksumOf(t *testing.T, key string) receipt.Checksum {
 
 // Streams are summed as they come, in the kind that was asked for.
 func TestStreamsHaveTheChecksumThatWasAskedFor(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	for _, name := range []string{"crc32", "sha256", "none"} {
 		for _, size := range []int{0, 11 * mib} {
@@ -93,6 +95,7 @@ func TestStreamsHaveTheChecksumThatWasAskedFor(t *testing.T) {
 // S3 refuses bytes that are not those that were summed, whichever the sum; with
 // none it is told an MD5.
 func TestSpoiltBytesAreRefusedByEveryChecksum(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	for _, name := range []string{"crc64nvme", "crc32", "crc32c", "sha1", "sha256", "none"} {
 		for _, size := range []int{10, 6 * mib} {
@@ -139,6 +142,7 @@ func (f *flip) Read(p []byte) (int, error) {
 // A server that knows no checksums: what it is told by default cannot be
 // proven, and nothing is called stored.
 func TestServerWithoutChecksumsIsFoundOut(t *testing.T) {
+	t.Parallel()
 	for _, way := range []string{"ignore", "refuse"} {
 		f := start(t, "--checksums", way)
 		f.sandboxOnly(t, "it keeps checksums as it does")
@@ -256,6 +260,7 @@ func TestNoneIsNotProvenByAnyETag(t *testing.T) {
 
 // A lost answer is settled by the checksum that was asked for.
 func TestLostAnswersAreSettledByEveryChecksum(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	for _, name := range []string{"crc32c", "sha256", "none"} {
 		for op, size := range map[string]int{"PutObject": 10, "CompleteMultipartUpload": 6 * mib} {

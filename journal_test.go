@@ -163,6 +163,7 @@ func TestUploadGoesOn(t *testing.T) {
 // A file that has changed meanwhile is sent from the start, and that is said:
 // with the same size, with another, and even where its times say nothing.
 func TestChangedFileStartsOver(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	for _, c := range []struct {
 		name   string
@@ -215,6 +216,7 @@ func TestTouchedFileGoesOn(t *testing.T) {
 
 // What was done to the upload, or the options, meanwhile is found out.
 func TestUploadThatCannotGoOnStartsOver(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	t.Run("aborted", func(t *testing.T) {
 		s := f.stop(t, 6)
@@ -297,6 +299,7 @@ func TestOutageKeepsTheUpload(t *testing.T) {
 // Resume goes on by the transfer's ULID alone, from a copy of the file
 // elsewhere; Abort gives it up.
 func TestResumeAndAbortByULID(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	s := f.stop(t, 6)
 	s.interrupt(t, 4)

@@ -36,6 +36,7 @@ type loss struct {
 }
 
 func TestLostAnswersAreSettled(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	const small, large = 1000, 11 * mib
 	complete := func(nth int, f fault.Fault) fault.Fault {
@@ -101,7 +102,10 @@ func TestLostAnswersAreSettled(t *testing.T) {
 			if reader {
 				name, want = name+", reader looks", c.withReader
 			}
-			t.Run(name, func(t *testing.T) { f.lose(t, c, reader, want) })
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				f.lose(t, c, reader, want)
+			})
 		}
 	}
 }
@@ -149,6 +153,7 @@ func (f *fixture) lose(t *testing.T, c loss, reader bool, want error) {
 // What the source held before and after a change may not be mixed, and never
 // be reported as stored unless it is what the file holds.
 func TestChangedSourceIsNeverStored(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	rewrite := func(p string) error { return os.WriteFile(p, random(12*mib + 1)[1:], 0o600) }
 	for name, c := range map[string]struct {
@@ -165,6 +170,7 @@ func TestChangedSourceIsNeverStored(t *testing.T) {
 		for _, nth := range []int{1, 3} {
 			for _, hash := range []string{"none", "sha256"} {
 				t.Run(name+hash, func(t *testing.T) {
+					t.Parallel()
 					key := key(t)
 					source := file(t, random(12*mib))
 					conf := f.config(t, key)

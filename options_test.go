@@ -79,6 +79,7 @@ func optionCases() []optionCase {
 // needs; with one that may do everything but that, it is refused, and the
 // refusal names the action.
 func TestEachOptionArrivesAndNeedsItsOwnAction(t *testing.T) {
+	t.Parallel()
 	f := start(t, "--with-options")
 	f.sandboxOnly(t, "it has no KMS, no locks and no roles")
 	everything := policy.Want{Tagging: true, Retention: true, LegalHold: true, KMSKey: kmsKey}

@@ -270,6 +270,7 @@ func TestPartsRefuses(t *testing.T) {
 // A file that is rewritten while its parts are sent gives no part that is not
 // of the file as it is, and an error.
 func TestPartsOfAChangedSource(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	key := key(t)
 	source := file(t, random(11*mib))
@@ -297,6 +298,7 @@ func TestPartsOfAChangedSource(t *testing.T) {
 // find no upload. Whether it was completed before, nobody can tell without a
 // reader.
 func TestAbortParts(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	key, data := key(t), random(6*mib)
 	c := f.config(t, key)
@@ -344,6 +346,7 @@ func TestSharedTransferDoesNotOverwrite(t *testing.T) {
 // Complete is settled by the engine's one idea of it, also where the process
 // that completed did not live to tell.
 func TestCompleteOfASharedTransferIsSettled(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	for name, c := range map[string]struct {
 		faults []fault.Fault

@@ -189,6 +189,7 @@ func TestPresignedEmptyObject(t *testing.T) {
 }
 
 func TestPresignedRequestEnds(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	key := key(t)
 	r, err := open(t, f.config(t, key)).Presign(t.Context(), sealift.Object{Bucket: f.Bucket, Key: key}, 4, sum.Of([]byte("late")).String(), time.Second)

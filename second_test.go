@@ -12,11 +12,11 @@ import (
 )
 
 // A sleepy transport holds the first request for each of some parts back until
-// its client gives up, or for that long.
+// its client gives up, or they are awoken.
 type sleepy struct {
 	next   http.RoundTripper
 	parts  map[string]*atomic.Int32
-	sleeps time.Duration
+	awake  chan struct{}
 	sent   atomic.Int32 // requests for parts
 	outrun atomic.Int32 // requests that were given up
 }
@@ -28,34 +28,43 @@ func (s *sleepy) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if n := s.parts[number]; n != nil && n.Add(1) == 1 {
 		select {
-		case <-time.After(s.sleeps):
+		case <-s.awake:
 		case <-r.Context().Done():
-			s.outrun.Add(1)
+			if s.outrun.Add(1) == 1 {
+				s.awaken()
+			}
 			return nil, r.Context().Err()
 		}
 	}
 	return s.next.RoundTrip(r)
 }
 
+// newSleepy holds back those parts, by number.
+func newSleepy(next http.RoundTripper, slow ...string) *sleepy {
+	s := &sleepy{next: next, awake: make(chan struct{}), parts: map[string]*atomic.Int32{}}
+	for _, number := range slow {
+		s.parts[number] = new(atomic.Int32)
+	}
+	return s
+}
+
+// awaken lets everything on after a while in which another second attempt would
+// be made, if it may: they are looked for twice a second.
+func (s *sleepy) awaken() { time.AfterFunc(1500*time.Millisecond, func() { close(s.awake) }) }
+
 // A part that takes far longer than the others is sent a second time beside:
 // the upload ends without it, has each byte once, and sends little more.
 func TestSlowPartIsOutrun(t *testing.T) {
 	f := start(t)
 	const parts = 60
-	for name, c := range map[string]struct {
-		slow   []string
-		sleeps time.Duration
-	}{
-		"one":                    {[]string{"55"}, time.Minute},
-		"more than may be again": {[]string{"52", "54", "56"}, 6 * time.Second},
+	for name, slow := range map[string][]string{
+		"one":                    {"55"},
+		"more than may be again": {"52", "54", "56"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := key(t)
 			conf := f.config(t, key)
-			transport := &sleepy{next: f.transport(t), sleeps: c.sleeps, parts: map[string]*atomic.Int32{}}
-			for _, number := range c.slow {
-				transport.parts[number] = new(atomic.Int32)
-			}
+			transport := newSleepy(f.transport(t), slow...)
 			conf.Transport = transport
 			conf.Budget = sealift.NewBudget(4, 0)
 			var acknowledged int64
@@ -92,8 +101,8 @@ func TestSecondAttemptMayFail(t *testing.T) {
 	f := start(t)
 	key := key(t)
 	conf := f.config(t, key)
-	transport := &sleepy{next: fault.Through(t, f.transport(t), fault.Fault{Op: "UploadPart", Nth: 60, Status: 403, Code: "AccessDenied"}),
-		sleeps: 6 * time.Second, parts: map[string]*atomic.Int32{"60": new(atomic.Int32)}}
+	transport := newSleepy(nil, "60")
+	transport.next = fault.Through(t, f.transport(t), fault.Fault{Op: "UploadPart", Nth: 60, Status: 403, Code: "AccessDenied", Do: transport.awaken})
 	conf.Transport = transport
 	conf.Budget = sealift.NewBudget(4, 0)
 	data := bytes.Repeat(random(mib), 5*60)

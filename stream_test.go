@@ -59,6 +59,7 @@ func bare(t *testing.T, folder string) {
 }
 
 func TestStreamsOfEveryLengthAreStored(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	for _, c := range []struct {
 		size     int
@@ -178,6 +179,7 @@ type mishap struct {
 }
 
 func TestStreamsSurviveLostAnswers(t *testing.T) {
+	t.Parallel()
 	f := start(t)
 	const large = 25 * mib
 	for _, c := range []mishap{
@@ -197,8 +199,12 @@ func TestStreamsSurviveLostAnswers(t *testing.T) {
 		{name: "put is lost before", size: 1000, faults: []fault.Fault{{Op: "PutObject", Nth: 1}}},
 		{name: "put is lost after", size: 1000, faults: []fault.Fault{{Op: "PutObject", Nth: 1, After: true}}, want: sealift.ErrUnknownOutcome},
 	} {
-		t.Run(c.name, func(t *testing.T) { f.pour(t, c, false) })
-		t.Run(c.name+", spooled", func(t *testing.T) { f.pour(t, c, true) })
+		for name, spool := range map[string]bool{c.name: false, c.name + ", spooled": true} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				f.pour(t, c, spool)
+			})
+		}
 	}
 }
 

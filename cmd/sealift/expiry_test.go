@@ -41,6 +41,7 @@ func TestExpiredBaseCredentialsAreTold(t *testing.T) {
 // An upload that takes longer than its sessions last goes on with others, and
 // says so; the receipt names them all.
 func TestUploadOutlivesItsSessions(t *testing.T) {
+	t.Parallel() // it waits for sessions to end
 	sandbox := sandboxtest.Start(t, "--min-session", "1s")
 	proxy := newBetween(t, sandbox, false)
 	proxy.delay = 1500 * time.Millisecond
