@@ -15,12 +15,17 @@ import (
 
 // lines tells of each transfer now and then, in a pipe or a build's log.
 type lines struct {
+	voice
+	by map[string]*told
+}
+
+// A voice is what says lines in between, at most so often.
+type voice struct {
 	out   io.Writer
 	every time.Duration
 
 	mu      sync.Mutex
-	by      map[string]*told
-	expires time.Time
+	expires time.Time // of the session in use
 }
 
 // told is a transfer and when it was last told of.
@@ -30,11 +35,7 @@ type told struct {
 }
 
 func newLines(o Options) *lines {
-	every := o.Every
-	if every == 0 {
-		every = 5 * time.Second
-	}
-	return &lines{out: o.Out, every: every, by: map[string]*told{}}
+	return &lines{voice: voice{out: o.Out, every: o.every()}, by: map[string]*told{}}
 }
 
 // Event writes a line when the last one of that transfer is old enough. How a
@@ -69,6 +70,13 @@ func sentence(v view) string {
 	} else {
 		fmt.Fprintf(&b, "%s: %d %%, %s of %s", v.name, v.percent(), humanize.IBytes(uint64(v.acked)), humanize.IBytes(uint64(v.size)))
 	}
+	b.WriteString(rest(v))
+	return b.String()
+}
+
+// rest is what a view says of speed and of times, in words that follow others.
+func rest(v view) string {
+	var b strings.Builder
 	if v.speed >= 1 {
 		fmt.Fprintf(&b, ", %s/s", humanize.IBytes(uint64(v.speed)))
 	}
@@ -81,22 +89,22 @@ func sentence(v view) string {
 	return b.String()
 }
 
-// Session tells when the session in use ends.
-func (l *lines) Session(expires time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.expires = expires
-}
-
 // Of is for trees.
 func (l *lines) Of(func() (files, bytes int64, all bool)) {}
 
+// Session tells when the session in use ends.
+func (v *voice) Session(expires time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.expires = expires
+}
+
 // Write passes talk on, between lines.
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Write(p)
+func (v *voice) Write(p []byte) (int, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.out.Write(p)
 }
 
 // Close has nothing to do: lines are never pending.
-func (l *lines) Close() {}
+func (v *voice) Close() {}

@@ -2,9 +2,7 @@ package ui
 
 import (
 	"fmt"
-	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -69,22 +67,14 @@ func (c *census) of() (files, bytes int64, all bool) {
 // treeLines tells of all files together now and then, in a pipe or a build's
 // log.
 type treeLines struct {
-	out   io.Writer
-	every time.Duration
-
-	mu      sync.Mutex
-	census  census
-	all     state
-	told    time.Time
-	expires time.Time
+	voice
+	census census
+	all    state
+	told   time.Time
 }
 
 func newTreeLines(o Options) *treeLines {
-	every := o.Every
-	if every == 0 {
-		every = 5 * time.Second
-	}
-	return &treeLines{out: o.Out, every: every}
+	return &treeLines{voice: voice{out: o.Out, every: o.every()}}
 }
 
 // Of says how to ask for what has been found so far.
@@ -123,31 +113,9 @@ func treeSentence(done, files int64, all bool, v view) string {
 		of = "so far " + of
 	}
 	fmt.Fprintf(&b, "%s of %s, %s of %s", humanize.Comma(done), of, humanize.IBytes(uint64(v.acked)), humanize.IBytes(uint64(v.size)))
-	if v.speed >= 1 {
-		fmt.Fprintf(&b, ", %s/s", humanize.IBytes(uint64(v.speed)))
+	if !all {
+		v.left = -1 // nobody knows
 	}
-	if v.left >= 0 && all {
-		fmt.Fprintf(&b, ", %s left", clock(v.left))
-	}
-	if v.session >= 0 {
-		fmt.Fprintf(&b, ", session %s", clock(v.session))
-	}
+	b.WriteString(rest(v))
 	return b.String()
 }
-
-// Session tells when the session in use ends.
-func (l *treeLines) Session(expires time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.expires = expires
-}
-
-// Write passes talk on, between lines.
-func (l *treeLines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Write(p)
-}
-
-// Close has nothing to do: lines are never pending.
-func (l *treeLines) Close() {}

@@ -42,6 +42,14 @@ type Options struct {
 	Every     time.Duration // between plain lines; 0 = 5 s
 }
 
+// every is how long lies between plain lines.
+func (o Options) every() time.Duration {
+	if o.Every == 0 {
+		return 5 * time.Second
+	}
+	return o.Every
+}
+
 // New begins to show.
 func New(o Options) Progress {
 	switch {
