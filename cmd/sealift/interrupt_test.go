@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,28 +45,49 @@ func exits(t *testing.T, cmd *exec.Cmd) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// With --on-interrupt abort the first signal aborts the upload, on a context that is not the cancelled
-// one: nothing is left in S3.
+// amid uploads files of some parts, or the folder of several, whose uploads an
+// interruption aborts. It comes back while parts are held back.
+func (b *between) amid(t *testing.T, sandbox *sandboxtest.Sandbox, names ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	dir, sources := t.TempDir(), names
+	for _, name := range names {
+		randomFile(t, dir, name, 40<<20)
+	}
+	if len(names) > 1 {
+		sources = []string{"--if-exists", "changed", "."}
+	}
+	args := slices.Concat([]string{"upload", "--on-interrupt", "abort"}, sources, []string{"s3://" + sandbox.Bucket + "/in/"})
+	cmd, out := b.sealift(t, sandbox, dir, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-b.reached
+	return cmd, out
+}
+
+// interrupt signals a command and waits until it ends as one that was
+// interrupted.
+func interrupt(t *testing.T, cmd *exec.Cmd, out *bytes.Buffer, signal os.Signal) {
+	t.Helper()
+	if err := cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	if code := exits(t, cmd); code != 130 {
+		t.Errorf("%v: exit code %d, want 130\n%s", signal, code, out)
+	}
+}
+
+// With --on-interrupt abort the first signal aborts the upload, on a context
+// that is not the cancelled one: nothing is left in S3.
 func TestInterruptionAbortsTheUpload(t *testing.T) {
 	sandbox := sandboxtest.Start(t)
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		proxy := newBetween(t, sandbox, true)
-		dir := t.TempDir()
-		randomFile(t, dir, "big.iso", 40<<20)
-		cmd, out := proxy.sealift(t, sandbox, dir, "upload", "--on-interrupt", "abort", "big.iso", "s3://"+sandbox.Bucket+"/")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		<-proxy.reached
+		cmd, out := proxy.amid(t, sandbox, "big.iso")
 		if openUploads(t, sandbox) != 1 {
 			t.Errorf("%v: there is no upload to abort", signal)
 		}
-		if err := cmd.Process.Signal(signal); err != nil {
-			t.Fatal(err)
-		}
-		if code := exits(t, cmd); code != 130 {
-			t.Errorf("%v: exit code %d, want 130\n%s", signal, code, out)
-		}
+		interrupt(t, cmd, out, signal)
 		if !strings.Contains(out.String(), "0 of 1 stored; what was begun has been aborted") {
 			t.Errorf("%v: it says\n%s", signal, out)
 		}
@@ -80,19 +102,8 @@ func TestInterruptionSaysWhatIsLeftOpen(t *testing.T) {
 	sandbox := sandboxtest.Start(t)
 	proxy := newBetween(t, sandbox, true)
 	proxy.keep = true
-	dir := t.TempDir()
-	randomFile(t, dir, "big.iso", 40<<20)
-	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "--on-interrupt", "abort", "big.iso", "s3://"+sandbox.Bucket+"/")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-proxy.reached
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	if code := exits(t, cmd); code != 130 {
-		t.Errorf("exit code %d, want 130", code)
-	}
+	cmd, out := proxy.amid(t, sandbox, "big.iso")
+	interrupt(t, cmd, out, syscall.SIGINT)
 	for _, want := range []string{"upload big.iso to s3://", "its multipart upload ", " is still open", "has been aborted, but for what is said above"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, out)
@@ -104,13 +115,7 @@ func TestInterruptionSaysWhatIsLeftOpen(t *testing.T) {
 func TestSecondInterruptionLeavesAtOnce(t *testing.T) {
 	sandbox := sandboxtest.Start(t)
 	proxy := newBetween(t, sandbox, true)
-	dir := t.TempDir()
-	randomFile(t, dir, "big.iso", 40<<20)
-	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "--on-interrupt", "abort", "big.iso", "s3://"+sandbox.Bucket+"/")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-proxy.reached
+	cmd, out := proxy.amid(t, sandbox, "big.iso")
 	suspended(t, sandbox) // so that the abort gets no answer
 	for range 2 {
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {

@@ -14,21 +14,8 @@ import (
 func TestInterruptionAbortsAFolder(t *testing.T) {
 	sandbox := sandboxtest.Start(t)
 	proxy := newBetween(t, sandbox, true)
-	dir := t.TempDir()
-	for _, name := range []string{"a.iso", "b.iso", "c.iso", "d.iso", "e.iso", "f.iso"} {
-		randomFile(t, dir, name, 40<<20)
-	}
-	cmd, out := proxy.sealift(t, sandbox, dir, "upload", "--on-interrupt", "abort", "--if-exists", "changed", ".", "s3://"+sandbox.Bucket+"/in/")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-proxy.reached
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	if code := exits(t, cmd); code != 130 {
-		t.Errorf("exit code %d, want 130\n%s", code, out)
-	}
+	cmd, out := proxy.amid(t, sandbox, "a.iso", "b.iso", "c.iso", "d.iso", "e.iso", "f.iso")
+	interrupt(t, cmd, out, syscall.SIGINT)
 	if !strings.Contains(out.String(), "interrupted: what was begun has been aborted\n") {
 		t.Errorf("it says\n%s", out)
 	}
