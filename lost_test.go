@@ -64,7 +64,7 @@ func TestLostAnswersAreSettled(t *testing.T) {
 		{name: "part arrives spoilt", size: large, faults: []fault.Fault{{Op: "UploadPart", Nth: 1, Status: 400, Code: "BadDigest"}}},
 		{name: "every part arrives spoilt", size: large, faults: []fault.Fault{{Op: "UploadPart", Status: 400, Code: "BadDigest"}},
 			want: sealift.ErrIntegrity, withReader: sealift.ErrIntegrity},
-		{name: "part is denied", size: large, faults: []fault.Fault{{Op: "UploadPart", Nth: 2, Status: 403, Code: "AccessDenied"}},
+		{name: "every part is denied", size: large, faults: []fault.Fault{{Op: "UploadPart", Status: 403, Code: "AccessDenied"}},
 			want: sealift.ErrDenied, withReader: sealift.ErrDenied},
 
 		{name: "complete never arrives", size: large, faults: []fault.Fault{complete(1, before)}},
