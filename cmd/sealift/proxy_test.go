@@ -54,7 +54,7 @@ func newBetween(t *testing.T, sandbox *sandboxtest.Sandbox, hold bool) *between 
 		ModifyResponse: b.listen,
 	}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if b.keep && r.Method == http.MethodDelete {
+		if b.keeps() && r.Method == http.MethodDelete {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -74,11 +74,17 @@ func newBetween(t *testing.T, sandbox *sandboxtest.Sandbox, hold bool) *between 
 	return b
 }
 
-// release holds nothing back any more.
+// release holds nothing back any more, and lets uploads be aborted.
 func (b *between) release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.hold = false
+	b.hold, b.keep = false, false
+}
+
+func (b *between) keeps() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.keep
 }
 
 func (b *between) holdsBack(r *http.Request) bool {

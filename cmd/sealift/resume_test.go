@@ -203,3 +203,24 @@ func TestDeadlineKeepsTheUpload(t *testing.T) {
 		t.Errorf("then it says\n%s", got)
 	}
 }
+
+// An abort that could not be done is owed: the next upload to the bucket pays it
+// off, whatever it uploads.
+func TestOwedAbortIsPaidOff(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	s := &stopped{sandbox: sandbox, free: newBetween(t, sandbox, true), dir: t.TempDir()}
+	s.free.keep = true // refuses to abort
+	randomFile(t, s.dir, "big.iso", 40<<20)
+	randomFile(t, s.dir, "other", 10)
+	s.sealift(t, 3, "upload", "--deadline", "2s", "--on-interrupt", "abort", "big.iso", "s3://"+sandbox.Bucket+"/owed.iso")
+	if n := openUploads(t, sandbox); n != 1 {
+		t.Fatalf("%d uploads are open", n)
+	}
+	s.free.release()
+	if got := s.sealift(t, 0, "upload", "other", "s3://"+sandbox.Bucket+"/other"); !strings.Contains(got, "aborted what run ") || openUploads(t, sandbox) != 0 {
+		t.Errorf("%d uploads are open, it says\n%s", openUploads(t, sandbox), got)
+	}
+	if got := s.sealift(t, 0, "status"); strings.Contains(got, "its abort is owed") {
+		t.Errorf("status says\n%s", got)
+	}
+}

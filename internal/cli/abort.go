@@ -101,7 +101,11 @@ func (a *Abort) one(ctx context.Context, s *Streams, j *jsonLines, name string, 
 				return err
 			}
 		}
-		if err := a.giveUp(ctx, s, j, identity, entries); err != nil {
+		gone, err := a.giveUp(ctx, s, identity, entries)
+		for _, e := range gone {
+			err = cmp.Or(err, tellAborted(s, j, e.State.Begin, e.Transfer))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -129,35 +133,46 @@ func (a *Abort) recorded(s *Streams, u unfinished) (Identity, error) {
 	return upload.Identity, nil
 }
 
-// giveUp aborts uploads, bucket by bucket, each by a session for their keys.
-func (a *Abort) giveUp(ctx context.Context, s *Streams, j *jsonLines, identity Identity, entries []journal.Entry) error {
+// tellAborted is the result of one.
+func tellAborted(s *Streams, j *jsonLines, b journal.Begin, transfer string) error {
+	if j != nil {
+		j.print(eventLine{head: heading("aborted", b.Run), Transfer: transfer, Source: b.Source.Path, Object: address(b.Bucket, b.Key)})
+		return nil
+	}
+	return s.printResult(result(address(b.Bucket, b.Key), transfer))
+}
+
+// giveUp aborts uploads, bucket by bucket, each by a session for their keys, and
+// returns those that are gone.
+func (a *Abort) giveUp(ctx context.Context, s *Streams, identity Identity, entries []journal.Entry) (gone []journal.Entry, err error) {
 	byBucket := map[string][]journal.Entry{}
 	for _, e := range entries {
 		if e.Held {
-			return fmt.Errorf("transfer %s is under way in process %d", e.Transfer, e.PID)
+			return nil, fmt.Errorf("transfer %s is under way in process %d", e.Transfer, e.PID)
 		}
 		if e.Err != nil {
-			return e.Err
+			return nil, e.Err
 		}
 		byBucket[e.State.Begin.Bucket] = append(byBucket[e.State.Begin.Bucket], e)
 	}
 	var errs []error
 	for bucket, some := range byBucket {
 		for part := range slices.Chunk(some, keysAtOnce) {
-			errs = append(errs, a.inBucket(ctx, s, j, identity, bucket, part))
+			some, err := a.inBucket(ctx, s, identity, bucket, part)
+			gone, errs = append(gone, some...), append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return gone, errors.Join(errs...)
 }
 
 // keysAtOnce is for how many keys a session is minted: so many fit in a session
 // policy that is not too long.
 const keysAtOnce = 5
 
-func (a *Abort) inBucket(ctx context.Context, s *Streams, j *jsonLines, identity Identity, bucket string, entries []journal.Entry) error {
+func (a *Abort) inBucket(ctx context.Context, s *Streams, identity Identity, bucket string, entries []journal.Entry) (gone []journal.Entry, err error) {
 	log, closeLog, err := a.logger(s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closeLog() // appended to, line by line
 	output := a.Output
@@ -172,14 +187,14 @@ func (a *Abort) inBucket(ctx context.Context, s *Streams, j *jsonLines, identity
 	want.Keys = slices.Compact(want.Keys)
 	who, err := identity.signIn(ctx, tell, want)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c := who.at()
 	c.AllowPlainHTTP, c.Proxy, c.Run, c.Logger = identity.AllowPlainHTTP, http.ProxyFromEnvironment, tell.run, log
 	c.Journal = &sealift.Journal{Folder: journalsOf(a.state(s))}
 	up, err := sealift.New(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var errs []error
 	for _, e := range entries {
@@ -188,11 +203,7 @@ func (a *Abort) inBucket(ctx context.Context, s *Streams, j *jsonLines, identity
 			errs = append(errs, fmt.Errorf("give up transfer %s of %s: %w", e.Transfer, address(b.Bucket, b.Key), err))
 			continue
 		}
-		if j != nil {
-			j.print(eventLine{head: heading("aborted", b.Run), Transfer: e.Transfer, Source: b.Source.Path, Object: address(b.Bucket, b.Key)})
-		} else if err := s.printResult(result(address(b.Bucket, b.Key), e.Transfer)); err != nil {
-			errs = append(errs, err)
-		}
+		gone = append(gone, e)
 	}
-	return errors.Join(append(errs, up.Close())...)
+	return gone, errors.Join(append(errs, up.Close())...)
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sealift/sealift"
+	"github.com/sealift/sealift/internal/journal"
 	"github.com/sealift/sealift/internal/plan"
 	"github.com/sealift/sealift/receipt"
 )
@@ -83,6 +85,31 @@ func (g *grove) giveUpKept(ctx context.Context, up *sealift.Uploader) {
 		}
 	}
 	g.stopped = nil
+}
+
+// payOff aborts what earlier runs owe to abort in this bucket: they were
+// interrupted in that, or could not reach S3. Where it cannot be done now, it is
+// owed still.
+func (r *run) payOff(ctx context.Context, s *Streams, bucket string, who *signedIn) {
+	if r.claim == nil || r.claim.state == "" {
+		return
+	}
+	a := &Abort{Output: Output{Quiet: true, LogLevel: "off"}, past: past{StateDir: r.claim.state}}
+	endpoint := who.at().Endpoint
+	owed := slices.DeleteFunc(a.journals(s), func(e journal.Entry) bool {
+		b := e.State.Begin
+		return e.Held || e.Err != nil || !e.State.Owes() || b.Bucket != bucket || b.Endpoint != endpoint || b.Run == r.id
+	})
+	if len(owed) == 0 {
+		return
+	}
+	gone, err := a.giveUp(ctx, s, r.upload.Identity, owed)
+	for _, e := range gone {
+		r.note("aborted what run %s had left open: %s", e.State.Begin.Run, address(bucket, e.State.Begin.Key))
+	}
+	if err != nil {
+		r.note("still to be aborted: %v", err)
+	}
 }
 
 // files are the receipts that lie on the shelf.

@@ -107,6 +107,7 @@ func (r *run) begin(ctx context.Context, s *Streams, to destination, all sending
 	if err != nil {
 		return err
 	}
+	r.payOff(ctx, s, to.bucket, who)
 	if r.resumable(all) {
 		r.keepClaim()
 	}

@@ -183,6 +183,7 @@ func (g *grove) begin(ctx context.Context, s *Streams) error {
 	if err != nil {
 		return err
 	}
+	g.payOff(ctx, s, g.to.bucket, who)
 	g.keepClaim()
 	return g.send(ctx, s, who)
 }
