@@ -108,7 +108,8 @@ func lineOf(e sealift.Event) eventLine {
 type amount struct {
 	transfers int
 	bytes     int64
-	tree      bool // found on the way
+	tree      bool   // found on the way
+	done      string // what is said of one that succeeded; "" = stored
 }
 
 // amount is how much all of them are.

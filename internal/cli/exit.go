@@ -167,6 +167,7 @@ func remedies() []remedy {
 
 		{asType[*differs], codeIntegrity, "find out who changed it; what was uploaded is what the receipt says"},
 		{as(verify.ErrUnproven), codeIntegrity, "--download reads every byte, and proves it"},
+		{as(verify.ErrUnclear), codeIntegrity, "--narrow off tells which, with a role that may list the bucket (s3:ListBucket); so does the bucket's owner"},
 		{as(verify.ErrMoving), codeUnread, "verify it again when nothing writes to it"},
 		{as(receipt.ErrInvalid), codeIntegrity, "a receipt that was edited proves nothing: take the one that sealift wrote"},
 		{as(receipt.ErrVersion), codeIntegrity, "another release wrote it: verify it with that one, or a newer one"},

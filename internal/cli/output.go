@@ -93,7 +93,7 @@ func (l *logFile) Close() error {
 func (o Output) progress(s *Streams, of amount) ui.Progress {
 	live, colour, ascii := ui.Surroundings(s.Env)
 	options := ui.Options{Out: s.Err, Hidden: o.JSON || o.Quiet || o.NoProgress,
-		Transfers: of.transfers, Bytes: of.bytes, Tree: of.tree, Colour: colour, ASCII: ascii}
+		Transfers: of.transfers, Bytes: of.bytes, Tree: of.tree, Done: of.done, Colour: colour, ASCII: ascii}
 	mixed := o.LogFile == "" && o.LogLevel != "off" // a log's lines would tear the bars
 	if f, ok := terminal(s.Err); ok && live && !mixed {
 		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {

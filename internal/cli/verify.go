@@ -128,7 +128,7 @@ func (v *Verify) Run(ctx context.Context, s *Streams, args []string) error {
 		return err
 	}
 	defer all.close()
-	tell := newTeller(s, v.Output, newRun(), amount{transfers: 1, tree: !all.single}, log)
+	tell := newTeller(s, v.Output, newRun(), amount{transfers: 1, tree: !all.single, done: "read"}, log)
 	defer tell.progress.Close()
 	c := &checking{Verify: v, teller: tell, hints: map[string]bool{}, readers: map[sight]*verify.Reader{}, refused: map[sight]error{}, sum: verifySummary{head: heading("summary", tell.run)}}
 	defer c.close()
@@ -179,6 +179,9 @@ func (c *checking) all(ctx context.Context, from *receiptFilesGiven) error {
 			select {
 			case <-one.done:
 			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			if err := c.tell(one); err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/sealift/sealift/internal/verify"
 	"github.com/sealift/sealift/policy"
 	"github.com/sealift/sealift/receipt"
+	"github.com/sealift/sealift/session"
 )
 
 // A sight is where receipts' objects are looked at by one session: a bucket,
@@ -46,7 +48,10 @@ func (c *checking) prepare(ctx context.Context, all *receiptFilesGiven) error {
 			return context.Cause(ctx)
 		}
 		several++
-		if one.receipt == nil {
+		if several > 1 && !c.s3() {
+			break
+		}
+		if one.receipt == nil || !c.s3() {
 			continue
 		}
 		at := sightOf(one.receipt)
@@ -113,6 +118,9 @@ func (c *checking) openSource(receipts int) error {
 	return nil
 }
 
+// keepTrying is how long S3 may be out of reach.
+const keepTrying = 10 * time.Minute
+
 // signInFor signs in as the reader, narrowed to what is wanted.
 func (c *checking) signInFor(ctx context.Context, want policy.Want) (*verify.Reader, error) {
 	as := c.Identity
@@ -124,20 +132,35 @@ func (c *checking) signInFor(ctx context.Context, want policy.Want) (*verify.Rea
 	if len(want.Keys) > mostKeys {
 		want.Keys = nil // only the prefix is left
 		if want.Prefix == "" && as.Narrow != "off" {
-			return nil, &advised{fmt.Errorf("%s: %w", address(want.Bucket, ""), policy.ErrTooWide), "the keys of the receipts share no folder: verify fewer at once, or give --narrow off, and the session may read what its role may"}
+			return nil, &advised{fmt.Errorf("%s: %w", address(want.Bucket, ""), policy.ErrTooWide), shareNothing}
 		}
 	}
 	who, err := as.signIn(ctx, c.teller, want)
 	if err != nil {
-		return nil, fmt.Errorf("sign in the reader: %w", &advised{err, c.readerHint(err)})
+		return nil, fmt.Errorf("sign in the reader: %w", &advised{err, c.readingHint(err)})
 	}
 	transport := s3wire.NewTransport(who.roots, http.ProxyFromEnvironment)
 	c.transports = append(c.transports, transport)
 	client := s3wire.New(s3wire.Config{Credentials: who.session, Region: who.region, Endpoint: who.endpoint,
 		Addressing: s3wire.Addressing(who.s3), Transport: transport,
 		UserAgent: fmt.Sprintf("sealift/%s (%s; %s) run/%s", sealift.Version, runtime.GOOS, runtime.GOARCH, c.run)})
-	return &verify.Reader{S3: client, Newer: c.Newer, Download: c.Download, Buffers: c.buffers, Owner: string(c.Owner), Keep: 10 * time.Minute}, nil
+	return &verify.Reader{S3: client, Newer: c.Newer, Download: c.Download, Buffers: c.buffers, Owner: string(c.Owner), Keep: keepTrying, Waiting: func(err error) {
+		c.waits.Do(func() { c.note("S3 is out of reach or busy, trying for %v: %v", keepTrying, err) })
+	}}, nil
 }
+
+// readingHint is the remedy for a reader that cannot sign in for receipts.
+func (c *checking) readingHint(err error) string {
+	switch {
+	case errors.Is(err, policy.ErrTooWide), errors.Is(err, session.ErrPolicyTooLarge), errors.Is(err, errNoPrefix):
+		return shareNothing
+	case errors.Is(err, errUnnarrowed):
+		return "name the role to assume with --reader-role-arn, or give --narrow off to go on without"
+	}
+	return c.readerHint(err)
+}
+
+const shareNothing = "the keys of the receipts fit in no session policy and share no folder: verify fewer at once, or give --narrow off, and the session may read what its role may"
 
 // withObject holds a receipt against its object.
 func (c *checking) withObject(ctx context.Context, one *looked, moved func(int)) error {
@@ -156,7 +179,7 @@ func (c *checking) withObject(ctx context.Context, one *looked, moved func(int))
 // readingError is what an answer to a reader means, and its remedy.
 func readingError(r *receipt.Receipt, err error) error {
 	answer, ok := asAnswer(err)
-	if !ok {
+	if !ok || errors.Is(err, verify.ErrUnclear) {
 		return err
 	}
 	e := &sealift.Error{ID: r.Transfer, Op: string(answer.Operation), Code: answer.Code, RequestID: answer.RequestID, Err: err}

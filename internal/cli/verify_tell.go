@@ -28,6 +28,7 @@ type checking struct {
 	buffers    chan []byte
 
 	files, bytes atomic.Int64 // begun, and what they will read
+	waits        sync.Once    // it has been said that S3 is out of reach
 	events       sync.Mutex   // bars hear of one thing at a time
 
 	sum   verifySummary

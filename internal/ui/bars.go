@@ -37,7 +37,7 @@ type one struct {
 }
 
 func newBars(o Options) *bars {
-	b := &bars{pen: pen{colour: o.Colour, ascii: o.ASCII, align: o.Transfers > 1}, out: o.Out, by: map[string]*one{},
+	b := &bars{pen: pen{done: o.Done, colour: o.Colour, ascii: o.ASCII, align: o.Transfers > 1}, out: o.Out, by: map[string]*one{},
 		mpb: mpb.New(mpb.WithOutput(o.Terminal), mpb.WithAutoRefresh(), mpb.WithRefreshRate(100*time.Millisecond))}
 	b.expires.Store(new(time.Time))
 	if o.Tree {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -12,8 +13,9 @@ import (
 // A pen draws one bar as a line of text.
 type pen struct {
 	colour bool
-	ascii  bool // draw with nothing else
-	align  bool // bars stand below each other: names are padded
+	ascii  bool   // draw with nothing else
+	done   string // what is said of a transfer that succeeded; "" = stored
+	align  bool   // bars stand below each other: names are padded
 }
 
 // How wide the pieces of a line are, in cells.
@@ -59,7 +61,7 @@ func (p pen) draw(v view, width int) string {
 func (p pen) tail(v view) []string {
 	switch {
 	case v.ended == "stored":
-		return []string{"stored", humanize.IBytes(uint64(v.size))}
+		return []string{cmp.Or(p.done, "stored"), humanize.IBytes(uint64(v.size))}
 	case v.ended != "":
 		return []string{v.ended}
 	case v.waiting:

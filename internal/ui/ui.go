@@ -37,6 +37,7 @@ type Options struct {
 	Transfers int      // how many there will be; a total is shown from two on
 	Bytes     int64    // of all of them
 	Tree      bool     // both are found out on the way: Of will say
+	Done      string   // what is said of one that succeeded; "" = stored
 	Colour    bool
 	ASCII     bool          // draw with nothing else
 	Every     time.Duration // between plain lines; 0 = 5 s

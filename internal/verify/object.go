@@ -3,7 +3,9 @@ package verify
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/sealift/sealift/internal/engine"
@@ -20,6 +22,7 @@ type Reader struct {
 	Buffers  chan []byte   // for downloads: what they share; as many as it holds
 	Owner    string        // account that must own the bucket; "" = any
 	Keep     time.Duration // how long one request is tried
+	Waiting  func(error)   // called where trouble lasts; may be called by many goroutines
 }
 
 // Object holds a receipt against the object: its version, size, ETag, checksum,
@@ -81,8 +84,8 @@ func (by *Reader) find(ctx context.Context, f *Findings, r *receipt.Receipt, o s
 		switch {
 		case err != nil:
 			return found, false, err
-		case there && (version == "" || found.VersionID == version):
-			f.compare("s3", "object.version_id", version, cmp.Or(version, found.VersionID))
+		case there && (version == "" || versionOf(found) == version || found.VersionID == version):
+			f.compare("s3", "object.version_id", version, versionOf(found))
 			return found, true, nil
 		case version == "":
 			f.compare("s3", "object.key", r.Object.Key, "")
@@ -98,6 +101,18 @@ func (by *Reader) find(ctx context.Context, f *Findings, r *receipt.Receipt, o s
 		f.compare("s3", "object.version_id", version, found.VersionID)
 	}
 	return found, there, err
+}
+
+// versionOf is a version as receipts have it. What was stored before a bucket
+// kept versions has one that is called null.
+//
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html
+// (recalled, not read again).
+func versionOf(found s3wire.Found) string {
+	if found.VersionID == "null" {
+		return ""
+	}
+	return found.VersionID
 }
 
 // head looks at one version. Where S3 says that it may not be looked at, which
@@ -123,14 +138,17 @@ func (by *Reader) head(ctx context.Context, o s3wire.Object, version string) (fo
 }
 
 // settle returns nil if the object is not there, else why it may not be looked
-// at: an answer to HEAD has no words, one to GET has.
+// at: an answer to HEAD has no words, one to GET has. Of a missing key S3 says
+// that the right to list is missing. A version that is refused without a word may
+// be gone, hidden by another, or forbidden: nobody can tell.
 func (by *Reader) settle(ctx context.Context, o s3wire.Object, version string, denied error) error {
 	var listed bool
 	err := by.again(ctx, s3wire.ListObjects, func(ctx context.Context) (err error) {
 		listed, err = by.S3.Listed(ctx, o)
 		return err
 	})
-	if err == nil && !listed && version == "" {
+	seen := err == nil
+	if seen && !listed && version == "" {
 		return nil
 	}
 	told := by.S3.Get(ctx, o, s3wire.Choice{Version: version}, 0, make([]byte, 1))
@@ -138,9 +156,15 @@ func (by *Reader) settle(ctx context.Context, o s3wire.Object, version string, d
 	case s3wire.NoObject:
 		return nil
 	case s3wire.Denied:
-		return told
+		denied = told
 	}
-	return denied
+	switch words := denied.Error(); {
+	case strings.Contains(words, "s3:ListBucket") && version != "":
+		return nil
+	case strings.Contains(words, "perform:"), version == "", !seen:
+		return denied
+	}
+	return fmt.Errorf("%w: version %s: %w", ErrUnclear, version, denied)
 }
 
 // again tries until the engine says that it is done or of no use.
@@ -176,6 +200,9 @@ func (by *Reader) again(ctx context.Context, op s3wire.Operation, try func(conte
 				by.S3.Invalidate(e.KeyID)
 			}
 		case engine.Retry:
+			if s.Trouble > 5*time.Second {
+				by.Waiting(err)
+			}
 			if err := wait(ctx, verdict); err != nil {
 				return err
 			}

@@ -25,6 +25,8 @@ import (
 var (
 	// ErrUnproven: S3 names no checksum that could stand for the bytes.
 	ErrUnproven = errors.New("S3 names no checksum of the object: its bytes are not proven")
+	// ErrUnclear: S3 does not say whether a version is gone or may not be read.
+	ErrUnclear = errors.New("the version is gone, or may not be read: S3 does not say which")
 	// ErrMoving: the file was written to while it was read.
 	ErrMoving = errors.New("the file was written to while it was read")
 )
