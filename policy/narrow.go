@@ -51,6 +51,11 @@ type Want struct {
 	// may then be used with these values only, or with none: with a bucket key
 	// S3 asks for one for the whole bucket.
 	KMSContext map[string]string
+
+	// Housekeeping wants to find and abort open uploads in place of writing: to
+	// list those under the Prefix, and to list the parts of and abort those of
+	// the Keys, or all under the Prefix. "" is then the whole bucket.
+	Housekeeping bool
 }
 
 // Narrowed is a session policy, ready to be sent.
@@ -61,8 +66,9 @@ type Narrowed struct {
 	SHA256   string // of Text, lower-case hex
 }
 
-// Narrow writes the policy of an upload session: write, abort and list parts,
-// or of a reader: get them and see that they are there, on the keys that are wanted, exactly, while they fit; else under the prefix.
+// Narrow writes the policy of an upload session: write, abort and list parts;
+// or of a reader: get them and see that they are there; or of a housekeeping one:
+// list parts and abort. All on the keys that are wanted, exactly, while they fit; else under the prefix.
 // It never widens to a whole bucket: that is [ErrTooWide].
 func Narrow(w Want) (Narrowed, error) {
 	if len(w.Keys) == 0 {
@@ -89,7 +95,7 @@ func (w Want) Wider() (Narrowed, error) {
 	if err := w.check(); err != nil {
 		return Narrowed{}, err
 	}
-	if w.Prefix == "" {
+	if w.Prefix == "" && !w.Housekeeping {
 		return Narrowed{}, fmt.Errorf("narrow session to %d keys of %s: %w", len(w.Keys), w.Bucket, ErrTooWide)
 	}
 	beside := slices.DeleteFunc(slices.Clone(w.Beside), func(key string) bool { return strings.HasPrefix(key, w.Prefix) })
@@ -112,8 +118,11 @@ func (w Want) exact(keys []string) Strings {
 // narrowed puts the policy together.
 func (w Want) narrowed(kind Kind, resources Strings) Narrowed {
 	d := document(allow("Upload", resources, writeActions(w.Tagging, w.Retention, w.LegalHold)...))
-	if w.Read {
+	switch {
+	case w.Read:
 		d = document(allow("Read", resources, "s3:GetObject", "s3:GetObjectVersion"), w.see(kind))
+	case w.Housekeeping:
+		d = document(w.find(), allow("Abort", resources, "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"))
 	}
 	if w.KMSKey != "" {
 		d.Statement = append(d.Statement, w.useKey())
@@ -131,11 +140,7 @@ func (w Want) narrowed(kind Kind, resources Strings) Narrowed {
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 // (Permissions; recalled, not read again).
 func (w Want) see(kind Kind) Statement {
-	bucket := "arn:" + Names{Partition: w.Partition}.Filled().Partition + ":s3:::" + w.Bucket
-	if accessPoint.MatchString(w.Bucket) {
-		bucket = w.Bucket
-	}
-	s := allow("See", Strings{bucket}, "s3:ListBucket")
+	s := allow("See", Strings{w.bucketARN()}, "s3:ListBucket")
 	s.Condition = Conditions{}
 	if kind == KindPrefix {
 		s.Condition.set("StringLike", "s3:prefix", Escape(w.Prefix)+"*")
@@ -149,13 +154,30 @@ func (w Want) see(kind Kind) Statement {
 	return s
 }
 
-// useKey allows what encrypting needs, or of a reader what decrypting does, through S3 in the key's own region.
+// find allows open uploads to be listed, by the prefix alone where the server
+// says by which prefix it is asked. AWS names s3:prefix for listings of objects
+// and not for this one, and a condition on a key that is absent would deny
+// everything; so it is one for where the key is there.
+//
+// Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+// (ListBucketMultipartUploads; recalled, not read again).
+func (w Want) find() Statement {
+	s := allow("Find", Strings{w.bucketARN()}, "s3:ListBucketMultipartUploads")
+	if w.Prefix != "" {
+		s.Condition = Conditions{}
+		s.Condition.set("StringEqualsIfExists", "s3:prefix", Escape(w.Prefix))
+	}
+	return s
+}
+
+// useKey allows what encrypting needs, or what decrypting does of a reader and of
+// who lists the parts of an encrypted upload, through S3 in the key's own region.
 //
 // Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
 // (kms:ViaService, kms:EncryptionContext:key; recalled, not read again).
 func (w Want) useKey() Statement {
 	s := allow("Key", Strings{w.KMSKey}, "kms:GenerateDataKey", "kms:Decrypt")
-	if w.Read {
+	if w.Read || w.Housekeeping {
 		s.Action = Strings{"kms:Decrypt"}
 	}
 	s.Condition = Conditions{}
@@ -184,7 +206,15 @@ func (w Want) arn(pattern string) string {
 	if accessPoint.MatchString(w.Bucket) {
 		return w.Bucket + "/object/" + pattern
 	}
-	return "arn:" + Names{Partition: w.Partition}.Filled().Partition + ":s3:::" + w.Bucket + "/" + pattern
+	return w.bucketARN() + "/" + pattern
+}
+
+// bucketARN is what names the bucket, or the access point.
+func (w Want) bucketARN() string {
+	if accessPoint.MatchString(w.Bucket) {
+		return w.Bucket
+	}
+	return "arn:" + Names{Partition: w.Partition}.Filled().Partition + ":s3:::" + w.Bucket
 }
 
 // check refuses names that would come out as a wider permission than wanted,

@@ -232,3 +232,30 @@ func FuzzEscape(f *testing.F) {
 		}
 	})
 }
+
+// A housekeeping session finds and aborts. It writes nothing, also where what
+// is wanted says what would be written.
+func TestHousekeepingFindsAndAborts(t *testing.T) {
+	const ap = "arn:aws:s3:eu-west-1:123456789012:accesspoint/uploads"
+	for name, c := range map[string]struct {
+		want policy.Want
+		text string
+	}{
+		"prefix": {policy.Want{Bucket: "b-1", Prefix: "in/*", Tagging: true, LegalHold: true},
+			`{"Version":"2012-10-17","Statement":[{"Sid":"Find","Effect":"Allow","Action":"s3:ListBucketMultipartUploads","Resource":"arn:aws:s3:::b-1","Condition":{"StringEqualsIfExists":{"s3:prefix":"in/${*}"}}},` +
+				`{"Sid":"Abort","Effect":"Allow","Action":["s3:ListMultipartUploadParts","s3:AbortMultipartUpload"],"Resource":"arn:aws:s3:::b-1/in/${*}*"}]}`},
+		"bucket": {policy.Want{Bucket: "b-1"},
+			`{"Version":"2012-10-17","Statement":[{"Sid":"Find","Effect":"Allow","Action":"s3:ListBucketMultipartUploads","Resource":"arn:aws:s3:::b-1"},` +
+				`{"Sid":"Abort","Effect":"Allow","Action":["s3:ListMultipartUploadParts","s3:AbortMultipartUpload"],"Resource":"arn:aws:s3:::b-1/*"}]}`},
+		"key, access point": {policy.Want{Bucket: ap, Keys: []string{"k"}, Prefix: "k", KMSKey: "arn:aws:kms:eu-west-1:1:key/2"},
+			`{"Version":"2012-10-17","Statement":[{"Sid":"Find","Effect":"Allow","Action":"s3:ListBucketMultipartUploads","Resource":"` + ap + `","Condition":{"StringEqualsIfExists":{"s3:prefix":"k"}}},` +
+				`{"Sid":"Abort","Effect":"Allow","Action":["s3:ListMultipartUploadParts","s3:AbortMultipartUpload"],"Resource":"` + ap + `/object/k"},` +
+				`{"Sid":"Key","Effect":"Allow","Action":"kms:Decrypt","Resource":"arn:aws:kms:eu-west-1:1:key/2","Condition":{"StringEquals":{"kms:ViaService":"s3.eu-west-1.amazonaws.com"}}}]}`},
+	} {
+		c.want.Housekeeping = true
+		n, err := policy.Narrow(c.want)
+		if err != nil || n.Text != c.text {
+			t.Errorf("%s: %v\ngot  %s\nwant %s", name, err, n.Text, c.text)
+		}
+	}
+}
