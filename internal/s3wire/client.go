@@ -96,6 +96,7 @@ const (
 	HeadObject              Operation = "HeadObject"
 	GetObject               Operation = "GetObject"
 	ListObjects             Operation = "ListObjects"
+	ListMultipartUploads    Operation = "ListMultipartUploads"
 )
 
 // A request is one call before it is signed.

@@ -201,3 +201,14 @@ func checkDialed(address string) error {
 	}
 	return nil
 }
+
+// Region is where the bucket is, as far as it is known: where requests for it
+// were sent, else as configured.
+func (c *Client) Region(bucket string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t, ok := c.targets[bucket]; ok {
+		return t.region
+	}
+	return c.config.Region
+}

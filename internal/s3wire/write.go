@@ -237,14 +237,24 @@ func (c *Client) Abort(ctx context.Context, o Object, uploadID string) (Answer, 
 // maxBody bounds an answer's body, in bytes: far above a page of 1,000 parts.
 const maxBody = 4 << 20
 
+// most is how much is read of an answer. A page of 1,000 uploads with keys of
+// 1,024 bytes, each written as %XX, is larger than others.
+func (a Answer) most() int {
+	if a.Operation == ListMultipartUploads {
+		return 2 * maxBody
+	}
+	return maxBody
+}
+
 func readAll(resp *http.Response, answer Answer) ([]byte, error) {
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	most := answer.most()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
 	if err != nil {
 		return nil, &Error{Answer: answer, Status: resp.StatusCode, Whole: true, Err: fmt.Errorf("read answer: %w", err)}
 	}
-	if len(text) > maxBody {
-		return nil, nonsense(answer, "the body is over "+strconv.Itoa(maxBody)+" bytes")
+	if len(text) > most {
+		return nil, nonsense(answer, "the body is over "+strconv.Itoa(most)+" bytes")
 	}
 	return text, nil
 }
