@@ -123,6 +123,7 @@ func (a App) root(s *Streams) *cobra.Command {
 		(&Status{}).command(s),
 		(&Abort{app: a}).command(s),
 		(&Verify{}).command(s),
+		(&Cleanup{}).command(s),
 		(&Credentials{}).command(s),
 		(&Presign{}).command(s),
 		(&Sandbox{}).command(s),

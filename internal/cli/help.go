@@ -195,3 +195,36 @@ const verifyExamples = `  # One upload against the file, without a network
 
   # In a script: what failed, and in which fields
   sealift verify --json receipts/ | jq -c 'select(.type == "failed") | [.object, .differs]'`
+
+const cleanupHelp = `List the multipart uploads that are open in a bucket, under a prefix: their age,
+who opened them, their parts and bytes, and what keeping them costs a month. S3
+stores and charges the parts of an upload until it is completed or aborted, and
+no listing of objects shows them.
+
+Then abort those that are ours and stale: a journal here names them, or the
+session that opened them is named sealift-…; nothing has happened to them for
+--older-than, a day unless given; and no process is at work on them. It asks on a
+terminal, or takes --yes; without either it only lists. What is not ours is aborted
+with --others and --older-than alone. After each abort it is looked that S3 has no
+part left. An upload that its run could go on with begins anew then.
+
+The session is a housekeeping one: it may list the bucket's open uploads, and list
+parts and abort under the prefix. The role must have these rights too.
+
+On a terminal there is a table. In a pipe a line has, with tabs between: abort or
+keep, address, upload id, journal, session or other, when it was opened, storage
+class, parts, bytes, who opened it; then, for each that was to be aborted, aborted
+or failed, address and upload id.`
+
+const cleanupExamples = `  # What is open, and what it costs
+  sealift cleanup --dry-run s3://my-bucket/
+  sealift cleanup --dry-run --price 0.021 s3://my-bucket/in/
+
+  # Every night: abort ours that nothing has happened to for three days
+  sealift cleanup --yes --older-than 72h s3://my-bucket/in/
+
+  # Everybody's, after asking
+  sealift cleanup --others --older-than 720h s3://my-bucket/
+
+  # For a program: JSON lines
+  sealift cleanup --json --dry-run s3://my-bucket/ | jq 'select(.type == "upload")'`

@@ -69,6 +69,19 @@ func (i *Identity) bindIdentity(f *pflag.FlagSet) {
 	f.BoolVar(&i.AllowPlainHTTP, "allow-plain-http", false, "let an endpoint in plain http be another machine")
 }
 
+// bindWriter is bindIdentity without a reader: for commands that look at
+// no object.
+func (i *Identity) bindWriter(f *pflag.FlagSet) {
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	all.SortFlags = false
+	i.bindIdentity(all)
+	all.VisitAll(func(one *pflag.Flag) {
+		if one.Name != "reader-profile" && one.Name != "reader-role-arn" {
+			f.AddFlag(one)
+		}
+	})
+}
+
 func (i *Identity) bindSession(f *pflag.FlagSet) {
 	oneOf(f, &i.Narrow, "narrow", "auto narrows to the keys while they fit in a session policy, else to the prefix that the destination names; require also refuses to go on un-narrowed, and is the default where CI is set and a role is known; prefix; off (default auto)",
 		"auto", "require", "prefix", "off")
@@ -85,7 +98,7 @@ func narrowing(mode string, want policy.Want) (narrowed, wider *policy.Narrowed,
 	if mode == "off" {
 		return nil, nil, nil
 	}
-	if mode == "prefix" && want.Prefix == "" {
+	if mode == "prefix" && want.Prefix == "" && !want.Housekeeping {
 		return nil, nil, fmt.Errorf("--narrow prefix: %w: the destination names no prefix, and a whole bucket is too much", errNoPrefix)
 	}
 	prefix, prefixErr := want.Wider()

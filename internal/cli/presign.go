@@ -62,18 +62,6 @@ func (p *Presign) bind(f *pflag.FlagSet) {
 	group(f, "Output", p.bindOutput)
 }
 
-// bindWriter is bindIdentity without a reader: nothing is looked at here.
-func (p *Presign) bindWriter(f *pflag.FlagSet) {
-	all := pflag.NewFlagSet("", pflag.ContinueOnError)
-	all.SortFlags = false
-	p.bindIdentity(all)
-	all.VisitAll(func(one *pflag.Flag) {
-		if one.Name != "reader-profile" && one.Name != "reader-role-arn" {
-			f.AddFlag(one)
-		}
-	})
-}
-
 // bindObject takes over what upload says of an object and one PutObject can
 // carry.
 func (p *Presign) bindObject(f *pflag.FlagSet) {

@@ -27,7 +27,7 @@ const unsettled = "unsettled"
 // perCall are flags that say what one call does, not how: they are no
 // settings.
 func perCall() []string {
-	return []string{"help", "allow", "dir", "format", "expires", "size", "checksum", "file", "curl", "include", "exclude", "files-from", "manifest", "dry-run", "source", "strip-components", "against", "download", "allow-newer"}
+	return []string{"help", "allow", "dir", "format", "expires", "size", "checksum", "file", "curl", "include", "exclude", "files-from", "manifest", "dry-run", "source", "strip-components", "against", "download", "allow-newer", "older-than", "others", "yes", "fast"}
 }
 
 // settle fills in the flags that were not given, from the environment and the
