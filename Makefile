@@ -24,7 +24,7 @@ test:    ## every test of both modules
 	cd sandbox && go test ./...
 
 race:    ## the same with the race detector; wants a C compiler
-	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v /bench)
+	CGO_ENABLED=1 go test -race $(COVER) $$(go list ./... | grep -v /bench)
 	cd sandbox && CGO_ENABLED=1 go test -race ./...
 
 lint:    ## formatting, vet, staticcheck, known vulnerabilities

@@ -129,7 +129,9 @@ func (System) List(folder string, most int) (names []string, err error) {
 const (
 	lockPatience = 100 * time.Millisecond
 	lockPause    = 5 * time.Millisecond
-	maxHolder    = 256 // bytes read of what a holder wrote
+
+	movedPatience = 10 * time.Second // on top, while nobody holds it for long
+	maxHolder     = 256              // bytes read of what a holder wrote
 )
 
 // errMoved says that a lock was taken of a file that is no longer there.
@@ -147,7 +149,8 @@ func (System) Lock(path, holder string) (unlock func() error, err error) {
 			return func() error { return unlockFile(f) }, nil
 		}
 		_, held := errors.AsType[*HeldError](err)
-		if !held && !errors.Is(err, errMoved) || time.Now().After(until) {
+		moved := errors.Is(err, errMoved) // somebody was faster, and has let go since
+		if !held && !moved || held && time.Now().After(until) || time.Now().After(until.Add(movedPatience)) {
 			return nil, err
 		}
 	}
