@@ -115,19 +115,24 @@ func (v *Verify) check() error {
 
 // Run holds the receipts that args name against what they are about.
 func (v *Verify) Run(ctx context.Context, s *Streams, args []string) error {
-	if err := v.check(); err != nil {
+	err := v.check()
+	var all *receiptFilesGiven
+	if err == nil {
+		all, err = gatherReceipts(s, args, v.s3() || v.Source != "")
+	}
+	if err != nil {
+		if v.JSON {
+			c := &checking{teller: &teller{json: &jsonLines{out: s.Out}, progress: v.progress(s, amount{})}, sum: verifySummary{head: heading("summary", newRun())}}
+			return c.conclude(err)
+		}
 		return err
 	}
+	defer all.close()
 	log, closeLog, err := v.logger(s)
 	if err != nil {
 		return err
 	}
 	defer closeLog() // appended to, line by line
-	all, err := gatherReceipts(s, args, v.s3() || v.Source != "")
-	if err != nil {
-		return err
-	}
-	defer all.close()
 	tell := newTeller(s, v.Output, newRun(), amount{transfers: 1, tree: !all.single, done: "read"}, log)
 	defer tell.progress.Close()
 	c := &checking{Verify: v, teller: tell, hints: map[string]bool{}, readers: map[sight]*verify.Reader{}, refused: map[sight]error{}, sum: verifySummary{head: heading("summary", tell.run)}}
@@ -195,6 +200,7 @@ func (c *checking) all(ctx context.Context, from *receiptFilesGiven) error {
 
 // look holds one receipt against what is asked.
 func (c *checking) look(ctx context.Context, one *looked) {
+	one.parse()
 	r := one.receipt
 	if r == nil {
 		return
@@ -309,6 +315,8 @@ func unread(err error) error {
 type looked struct {
 	from    string // the file of receipts
 	line    int    // 0 = the file is one receipt
+	text    []byte // of the line, before it is parsed
+	torn    bool   // no line feed ends it
 	receipt *receipt.Receipt
 	path    string // where the source was looked for; "" = it was not
 	found   verify.Findings

@@ -51,7 +51,10 @@ func (c *checking) prepare(ctx context.Context, all *receiptFilesGiven) error {
 		if several > 1 && !c.s3() {
 			break
 		}
-		if one.receipt == nil || !c.s3() {
+		if !c.s3() {
+			continue
+		}
+		if one.parse(); one.receipt == nil {
 			continue
 		}
 		at := sightOf(one.receipt)

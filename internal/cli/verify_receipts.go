@@ -149,17 +149,7 @@ func readReceipts(from string, in io.Reader, yield func(*looked) bool) bool {
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
 			any = true
-			one := &looked{from: from, line: number, done: make(chan struct{})}
-			r, readErr := receipt.Read(bytes.NewReader(line))
-			switch {
-			case readErr != nil && torn && !errors.Is(readErr, receipt.ErrVersion):
-				one.errs = []error{fmt.Errorf("%w (the last line was not written whole: the end of the list is missing)", readErr)}
-			case readErr != nil:
-				one.errs = []error{readErr}
-			default:
-				one.receipt = r
-			}
-			if !yield(one) {
+			if !yield(&looked{from: from, line: number, text: bytes.Clone(line), torn: torn, done: make(chan struct{})}) {
 				return false
 			}
 		}
@@ -172,6 +162,23 @@ func readReceipts(from string, in io.Reader, yield func(*looked) bool) bool {
 			return yield(unusable(from, number, err))
 		}
 	}
+}
+
+// parse reads the line, which takes longer than all else of a small file.
+func (l *looked) parse() {
+	if l.text == nil {
+		return
+	}
+	r, err := receipt.Read(bytes.NewReader(l.text))
+	switch {
+	case err == nil:
+		l.receipt = r
+	case l.torn && !errors.Is(err, receipt.ErrVersion):
+		l.errs = []error{fmt.Errorf("%w (the last line was not written whole: the end of the list is missing)", err)}
+	default:
+		l.errs = []error{err}
+	}
+	l.text = nil
 }
 
 func whole(from string, in io.Reader, yield func(*looked) bool) bool {

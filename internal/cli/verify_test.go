@@ -52,6 +52,7 @@ func FuzzReceiptsOfAFile(f *testing.F) {
 		}
 		readReceipts(from, bytes.NewReader(text), func(one *looked) bool {
 			told++
+			one.parse()
 			if one.line <= last && one.line != 0 || (one.receipt == nil) == (len(one.errs) == 0) {
 				t.Errorf("line %d after %d: %v, %v", one.line, last, one.receipt, one.errs)
 			}
