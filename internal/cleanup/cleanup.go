@@ -10,6 +10,7 @@ package cleanup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -82,7 +83,7 @@ func (k *Keeper) Each(ctx context.Context, prefix string, weigh func(Found) bool
 	if err != nil {
 		return 0, err
 	}
-	for after := (s3wire.Marker{}); ; {
+	for after, same := (s3wire.Marker{}), 0; ; {
 		var page []s3wire.Upload
 		var next s3wire.Marker
 		err := k.ask(ctx, func() (err error) {
@@ -100,9 +101,22 @@ func (k *Keeper) Each(ctx context.Context, prefix string, weigh func(Found) bool
 		if err != nil || next == (s3wire.Marker{}) {
 			return gone, err
 		}
+		if same++; next.Key != after.Key {
+			same = 0
+		}
+		if same == pagesOfKey {
+			return gone, fmt.Errorf("list open uploads of %s: %d pages of one key: %w", k.Bucket.Bucket, same, ErrEndless)
+		}
 		after = next
 	}
 }
+
+// pagesOfKey is how many pages of one key a listing may have: ids have no order
+// by which it could be seen that they go round.
+const pagesOfKey = 1000
+
+// ErrEndless says that a listing comes to no end.
+var ErrEndless = errors.New("the listing comes to no end")
 
 // look finds out what is known of the uploads of a page. Those that are gone
 // are left out.

@@ -3,6 +3,7 @@ package cleanup_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -273,6 +274,11 @@ func TestASessionIsNamedByTheARNOfARoleAlone(t *testing.T) {
 	}
 }
 
+// fixed are keys for a server that does not look at them.
+var fixed = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "A", SecretAccessKey: "S"}, nil
+})
+
 // many answers as a bucket with that many open uploads.
 type many int
 
@@ -297,10 +303,7 @@ func (n many) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestMemoryDoesNotGrowWithTheListing(t *testing.T) {
-	static := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: "A", SecretAccessKey: "S"}, nil
-	})
-	k := &cleanup.Keeper{S3: s3wire.New(s3wire.Config{Credentials: static, Region: "us-east-1", Endpoint: "http://127.0.0.1", Transport: many(100_000)}),
+	k := &cleanup.Keeper{S3: s3wire.New(s3wire.Config{Credentials: fixed, Region: "us-east-1", Endpoint: "http://127.0.0.1", Transport: many(100_000)}),
 		Bucket: s3wire.Object{Bucket: "bucket"}, Disk: durable.System{}}
 	var most uint64
 	seen := 0
@@ -317,6 +320,84 @@ func TestMemoryDoesNotGrowWithTheListing(t *testing.T) {
 	}
 	if seen != 100_000 || most > 16<<20 {
 		t.Errorf("%d uploads, %d bytes", seen, most)
+	}
+}
+
+// round lists one key again and again, its ids in a circle.
+type round struct{}
+
+func (round) RoundTrip(r *http.Request) (*http.Response, error) {
+	id := map[string]string{"a": "b"}[r.URL.Query().Get("upload-id-marker")]
+	if id == "" {
+		id = "a"
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader("<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>" +
+		"<NextUploadIdMarker>" + id + "</NextUploadIdMarker><Upload><Key>k</Key><UploadId>" + id + "</UploadId></Upload></ListMultipartUploadsResult>"))}, nil
+}
+
+func TestAListingThatGoesRoundEnds(t *testing.T) {
+	k := &cleanup.Keeper{S3: s3wire.New(s3wire.Config{Credentials: fixed, Region: "us-east-1", Endpoint: "http://127.0.0.1", Transport: round{}}),
+		Bucket: s3wire.Object{Bucket: "bucket"}, Disk: durable.System{}}
+	if _, err := k.Each(t.Context(), "", cleanup.None, func([]cleanup.Found) error { return nil }); !errors.Is(err, cleanup.ErrEndless) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestABucketThatIsNotThereAndRightsThatAreNotThere(t *testing.T) {
+	s := start(t)
+	k := s.keeper("", nil)
+	admin := s3wire.Config{Credentials: s.AdminConfig(t).Credentials, Region: s.Region, Endpoint: s.Endpoint, Transport: s3wire.NewTransport(nil, nil)}
+	k.S3, k.Bucket = s3wire.New(admin), s3wire.Object{Bucket: "no-such-bucket"}
+	if _, err := k.Each(t.Context(), "", every, nil); s3wire.Classify(err) != s3wire.NoBucket {
+		t.Errorf("got %v", err)
+	}
+	reader, err := sts.NewFromConfig(s.UserConfig(t)).AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: &s.ReaderRoleARN, RoleSessionName: aws.String("sealift-x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin.Credentials = s.Config(t, *reader.Credentials.AccessKeyId, *reader.Credentials.SecretAccessKey, *reader.Credentials.SessionToken).Credentials
+	mine, _ := s.as("sealift-" + run)
+	f := cleanup.Found{Upload: s3wire.Upload{Key: "k", ID: s.open(mine, "k", true)}}
+	k.S3, k.Bucket = s3wire.New(admin), s3wire.Object{Bucket: s.Bucket}
+	if _, err := k.Each(t.Context(), "", every, nil); s3wire.Classify(err) != s3wire.Denied {
+		t.Errorf("got %v", err)
+	}
+	if err := k.Abort(t.Context(), f); s3wire.Classify(err) != s3wire.Denied {
+		t.Errorf("got %v", err)
+	}
+	if _, open := s.found(s.keeper("", nil), "")["k"]; !open {
+		t.Error("it is gone")
+	}
+}
+
+// vanishing aborts each upload between its listing and the look at its parts.
+type vanishing struct {
+	http.RoundTripper
+	abort func(key string)
+}
+
+func (v vanishing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet && r.URL.Query().Has("uploadId") {
+		v.abort(r.URL.Path)
+	}
+	return v.RoundTripper.RoundTrip(r)
+}
+
+func TestWhatGoesAwayMeanwhileIsNoError(t *testing.T) {
+	s := start(t)
+	mine, _ := s.as("sealift-" + run)
+	stays, goes := s.open(mine, "in/stays", true), s.open(mine, "in/goes", true)
+	k := s.keeper("", func(r http.RoundTripper) http.RoundTripper {
+		return vanishing{r, func(path string) {
+			if strings.HasSuffix(path, "in/goes") {
+				_, _ = mine.AbortMultipartUpload(context.Background(), &s3.AbortMultipartUploadInput{Bucket: &s.Bucket, Key: aws.String("in/goes"), UploadId: &goes})
+			}
+		}}
+	})
+	var seen []cleanup.Found
+	gone, err := k.Each(t.Context(), "in/", every, func(page []cleanup.Found) error { seen = append(seen, page...); return nil })
+	if err != nil || gone != 1 || len(seen) != 1 || seen[0].ID != stays {
+		t.Errorf("got %d gone, %+v, %v", gone, seen, err)
 	}
 }
 

@@ -18,6 +18,8 @@ func (r Rule) Keep(f Found) string {
 	switch {
 	case f.Garbled:
 		return "its key cannot be known"
+	case f.Held && f.PID == 0:
+		return "under way in another process"
 	case f.Held:
 		return fmt.Sprintf("under way in process %d", f.PID)
 	case f.Whose == Other && !r.Others:
