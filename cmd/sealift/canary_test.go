@@ -53,6 +53,8 @@ func TestSecretsShowNowhere(t *testing.T) {
 	run(open, 2, log("upload", "--endpoint-url", "http://192.0.2.1", "small", dest)...)
 	run(open, 1, log("upload", "--endpoint-url", "http://127.0.0.1:1", "--keep-trying", "0s", "small", dest+"x")...)
 	run(open, 2, log("upload", "small", "small", dest)...)
+	run(open, 0, log("cleanup", "--yes", "--older-than", "0s", dest)...)
+	run(open, 4, log("cleanup", "--role-arn", sandbox.ReaderRoleARN, dest)...)
 	crash(t, held, sandbox, dir, log("upload", "big.iso", dest+"crash"), &seen)
 
 	for _, args := range [][]string{log("credentials", "--allow", dest+"key"), log("presign", "--file", "small", dest),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,9 @@ type sweep struct {
 	price                                    float64
 	resumable                                int // of the chosen
 	aborted, freed, kept                     int64
-	errs                                     []error
+	failed                                   int
+	worst                                    error // of those that failed
+	unasked                                  bool  // it was said why the parts of one could not be listed
 }
 
 func (w *sweep) do(ctx context.Context, tell *teller, at string) error {
@@ -50,7 +53,7 @@ func (w *sweep) do(ctx context.Context, tell *teller, at string) error {
 		return err
 	}
 	w.bucket, w.chosen = to.bucket, consent{}
-	w.prices = cleanup.Prices{Given: float64(w.c.Price), AWS: who.endpoint == ""}
+	w.prices = cleanup.Prices{Given: float64(w.c.Price), AWS: isAWS(who.endpoint)}
 	w.rule = cleanup.Rule{Now: w.began, OlderThan: w.c.OlderThan, Others: w.c.Others}
 	all := func(cleanup.Found) bool { return !w.c.Fast }
 	gone, err := keeper.Each(ctx, to.key, all, func(page []cleanup.Found) error {
@@ -94,7 +97,8 @@ func (w *sweep) count(f cleanup.Found, keep string) {
 		w.unpriced++
 	}
 	w.price += usd
-	if f.Err != nil && w.unweighed == 1 {
+	if f.Err != nil && !w.unasked {
+		w.unasked = true
 		w.s.complain(fmt.Errorf("warning: %w", housekeeping(w.bucket, f.Err)))
 	}
 	if keep == "" {
@@ -137,8 +141,8 @@ func (w *sweep) abort(ctx context.Context, keeper *cleanup.Keeper, prefix string
 	if err != nil {
 		return housekeeping(w.bucket, err)
 	}
-	if len(w.errs) > 0 {
-		return &saidError{worst(w.errs)}
+	if w.worst != nil {
+		return &saidError{w.worst}
 	}
 	return nil
 }
@@ -151,7 +155,7 @@ func (w *sweep) ended(f cleanup.Found, err error) error {
 		return w.result(line, "aborted", line.Object, f.ID)
 	}
 	err = housekeeping(w.bucket, err)
-	w.errs = append(w.errs, err)
+	w.failed, w.worst = w.failed+1, worst([]error{w.worst, err})
 	w.s.complain(err)
 	line.Type, line.Error, line.Hint, line.Exit = "failed", err.Error(), hintFor(err), exitCode(err)
 	return w.result(line, "failed", line.Object, f.ID)
@@ -300,6 +304,12 @@ func orStandard(class string) string {
 	return class
 }
 
+// isAWS tells whether an endpoint is one of AWS's; "" is.
+func isAWS(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && (endpoint == "" || strings.HasSuffix(u.Hostname(), ".amazonaws.com"))
+}
+
 // since is an age in its largest unit.
 func since(d time.Duration) string {
 	switch {
@@ -394,7 +404,7 @@ type sweepSummary struct {
 
 func (w *sweep) summary(err error) sweepSummary {
 	l := sweepSummary{head: heading("summary", w.run), OK: err == nil, Exit: exitCode(err), Uploads: w.uploads, Ours: w.ours, Bytes: w.allBytes,
-		Unweighed: w.unweighed, Gone: w.gone, Stale: len(w.chosen), Aborted: w.aborted, Freed: w.freed, Kept: w.kept, Failed: len(w.errs), DryRun: w.c.DryRun}
+		Unweighed: w.unweighed, Gone: w.gone, Stale: len(w.chosen), Aborted: w.aborted, Freed: w.freed, Kept: w.kept, Failed: w.failed, DryRun: w.c.DryRun}
 	if w.unpriced == 0 && w.unweighed == 0 {
 		l.Month = &w.price
 	}
