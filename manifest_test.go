@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sealift/sealift"
 	"github.com/sealift/sealift/receipt"
@@ -84,5 +86,46 @@ func TestManifestListsWhatIsKnown(t *testing.T) {
 	again.Known = knownAs(receipt.Object{})
 	if sum, err := w.send(t, t.Context(), again); err == nil || sum.Manifest != nil || errors.Is(err, sealift.ErrExists) {
 		t.Errorf("without a sum: %+v, %v", sum, err)
+	}
+}
+
+// A file that would be where the manifest is to be is told at once, though it
+// is known to be stored.
+func TestFileUnderTheManifestsKeyClashes(t *testing.T) {
+	for name, known := range map[string]func(string, int64, time.Time) (receipt.Object, bool){
+		"known": knownAs(receipt.Object{Size: 1, Checksum: receipt.Checksum{Algorithm: "CRC64NVME", Type: "FULL_OBJECT", Value: "AAAAAAAAAAA="}}),
+		"new":   nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := plant(t, nil)
+			tree := w.tree(grow(t, "a", "m"))
+			tree.Manifest, tree.Known = w.prefix+"m", known
+			sum, err := w.send(t, t.Context(), tree)
+			if sum.Unreadable != 1 || sum.Stored+sum.Skipped != 1 || sum.Manifest != nil || !errors.Is(err, sealift.ErrUnreadable) {
+				t.Errorf("got %+v, %v", sum, err)
+			}
+			if got := w.told("failed"); !slices.Equal(got, []string{"m"}) {
+				t.Errorf("told of %q", got)
+			}
+		})
+	}
+}
+
+// Where somebody may look, a taken key is found before anything is sent.
+func TestTakenManifestIsFoundFirst(t *testing.T) {
+	w := plant(t, nil)
+	f := w.fixture
+	w.Uploader = open(t, sealift.Config{Credentials: f.prefixed(t, w.prefix), Reader: f.reader(t), Region: f.Region, Endpoint: f.Endpoint,
+		RootCAs: f.roots(t), Transport: puts{f.transport(t), w.puts}})
+	tree := w.tree(grow(t, "a", "b"))
+	tree.Manifest, tree.Options.IfExists = w.prefix+"m", "overwrite"
+	w.put(t, tree.Manifest, "older")
+	sum, err := w.send(t, t.Context(), tree)
+	if !errors.Is(err, sealift.ErrExists) || !strings.Contains(err.Error(), "m: ") || sum != (sealift.Summary{}) || w.puts.Load() != 0 {
+		t.Errorf("got %+v, %v, %d puts", sum, err, w.puts.Load())
+	}
+	tree.Manifest += "2"
+	if sum, err := w.send(t, t.Context(), tree); err != nil || sum.Manifest == nil || sum.Stored != 2 {
+		t.Errorf("another key: %+v, %v", sum, err)
 	}
 }

@@ -114,6 +114,11 @@ func (r *Run) do(ctx context.Context) {
 	defer r.up.under.Done()
 	defer r.up.events.flush()
 	defer r.stop(nil)
+	if err := r.manifestTaken(ctx); err != nil {
+		r.end(err)
+		r.conclude(ctx)
+		return
+	}
 	files := make(chan walk.Entry, ahead)
 	var group sync.WaitGroup
 	group.Go(func() { r.walk(ctx, files) })
@@ -128,6 +133,19 @@ func (r *Run) do(ctx context.Context) {
 	}
 	group.Wait()
 	r.conclude(ctx)
+}
+
+// manifestTaken looks whether the manifest's key is taken, where somebody may
+// look: no file is to be sent for a manifest that cannot be written.
+func (r *Run) manifestTaken(ctx context.Context) error {
+	if r.manifest == nil {
+		return nil
+	}
+	object := r.tree.manifestObject()
+	if r.up.transfer(File(r.manifest.file), object).Taken(ctx) {
+		return fmt.Errorf("write manifest %s: %w", object.Key, &meant{ErrExists, engine.ErrExists})
+	}
+	return nil
 }
 
 // walk finds the files, and puts those to be sent into the channel.
@@ -146,6 +164,8 @@ func (r *Run) walk(ctx context.Context, files chan<- walk.Entry) {
 			r.passOver(e, errLink)
 		case e.Kind == walk.Skipped:
 			r.passOver(e, walk.ErrSkipped)
+		case r.tree.object(e.Name).Key == r.tree.Manifest:
+			r.unreadable(e, errManifest)
 		case r.known(e):
 		default:
 			r.found.files.Add(1)
@@ -162,6 +182,9 @@ func (r *Run) walk(ctx context.Context, files chan<- walk.Entry) {
 
 // errLink says why a link is not sent.
 var errLink = errors.New("a link, which is not followed")
+
+// errManifest says why a file under the manifest's key is not sent.
+var errManifest = fmt.Errorf("%w: the manifest has this key", walk.ErrClash)
 
 // known skips a file that is known to be stored as it is.
 func (r *Run) known(e walk.Entry) bool {
@@ -197,10 +220,6 @@ func (r *Run) send(ctx context.Context, e walk.Entry) {
 	}
 	defer f.Close() // read only
 	object := r.tree.object(e.Name)
-	if object.Key == r.tree.Manifest {
-		r.unreadable(e, fmt.Errorf("%w: the manifest has this key", walk.ErrClash))
-		return
-	}
 	if r.tree.Prepare != nil {
 		r.tree.Prepare(f, &object.Options)
 	}

@@ -151,6 +151,9 @@ func (g *grove) rehearseOne(p *rehearsal, e walk.Entry) error {
 		g.sum.PassedOver++
 		event.Err = cmpError(e.Err, errPassed)
 		g.passOver(event)
+	case key == g.tree.Manifest:
+		g.sum.Unreadable++
+		g.bad.add(g.Streams, &event, fmt.Errorf("%w: %w: the manifest has this key", sealift.ErrUnreadable, walk.ErrClash))
 	case g.tree.Known != nil && g.known(key, e):
 		g.sum.Skipped++
 	default:

@@ -228,7 +228,7 @@ func (g *grove) heard(e sealift.Event) {
 		}
 		if !isEnd(e.Err) { // else it was aborted or kept, and there is no more to say
 			e.Err = g.troubled(e.Key, e.Err)
-			g.bad.add(g.Streams, &e, g.upload.advise(e.Err))
+			g.bad.add(g.Streams, &e, g.adviseOf(e.Err, e.Key == g.upload.Manifest))
 		}
 	case "skipped":
 		if !errors.Is(e.Err, sealift.ErrExists) {
@@ -300,13 +300,31 @@ func (g *grove) end(ctx context.Context, s *Streams, err error) error {
 	case err == nil && g.sum.Unreadable > 0:
 		err = fmt.Errorf("%w: an ignore file", sealift.ErrUnreadable)
 	}
-	if err != nil && g.sum.Failed == 0 && g.sum.Unreadable == 0 {
-		s.complain(g.upload.advise(err)) // nothing was said of it yet
+	if err != nil && !g.told(err) {
+		s.complain(g.adviseOf(err, true))
 	}
 	if all := []error{g.lost, err, g.bad.worst}; worst(all) != nil {
 		return &saidError{worst(all)}
 	}
 	return nil
+}
+
+// told reports whether the lines about files have said already why the run
+// failed.
+func (g *grove) told(err error) bool {
+	if errors.Is(err, sealift.ErrUnreadable) {
+		return g.sum.Unreadable > 0
+	}
+	_, ofTransfer := errors.AsType[*sealift.Error](err)
+	return ofTransfer && g.bad.worst != nil
+}
+
+// adviseOf is err with a hint; one of the manifest with its own.
+func (g *grove) adviseOf(err error, manifest bool) error {
+	if manifest && errors.Is(err, sealift.ErrExists) {
+		return &advised{err, "name another key with --manifest: a manifest is never replaced"}
+	}
+	return g.upload.advise(err)
 }
 
 // tally is the last word of a tree.

@@ -224,6 +224,16 @@ func (t *Transfer) refuseExisting(ctx context.Context) error {
 	return nil
 }
 
+// Taken reports whether the key is known to hold an object that would make Run
+// return ErrExists: false where nobody may look.
+func (t *Transfer) Taken(ctx context.Context) bool {
+	if t.Overwrite || t.Reader == nil {
+		return false
+	}
+	_, err := t.head(ctx)
+	return err == nil
+}
+
 // testimony waits for the second read and returns its SHA-256. A read that
 // found other bytes than were sent is source.ErrChanged.
 func (t *Transfer) testimony(ctx context.Context, sent sum.CRC) (string, error) {
