@@ -35,10 +35,11 @@ type Tree struct {
 	// it, and is not entered unless it is. It is called from one goroutine.
 	Keep func(path, name string, isDir bool) bool
 
-	// Forms returns other spellings of a file's or folder's last element that
-	// people take for the same, as Unicode's normal forms. Where a folder has
-	// an entry by one of them too, neither is sent: both are ErrUnreadable.
-	Forms func(base string) []string
+	// Form returns the form that a file's or folder's last element has in
+	// common with other spellings that people take for the same, as Unicode's
+	// NFC. Of entries of one folder that have one form none is sent: all are
+	// ErrUnreadable.
+	Form func(base string) string
 
 	Skip []string // files and folders never to be sent
 
@@ -90,7 +91,7 @@ func (t Tree) checkObjects() error {
 }
 
 func (t Tree) walk() walk.Tree {
-	return walk.Tree{Sources: t.Sources, Names: t.Names, Follow: t.FollowSymlinks, Keep: t.Keep, Skip: t.Skip, Forms: t.Forms}
+	return walk.Tree{Sources: t.Sources, Names: t.Names, Follow: t.FollowSymlinks, Keep: t.Keep, Skip: t.Skip, Form: t.Form}
 }
 
 // object is where and how the file of that name is stored.

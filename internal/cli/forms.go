@@ -2,8 +2,6 @@ package cli
 
 import "golang.org/x/text/unicode/norm"
 
-// forms are the normal forms of a name: people and some file systems take all
-// of them for one.
-func forms(base string) []string {
-	return []string{norm.NFC.String(base), norm.NFD.String(base)}
-}
+// form is the normal form of a name: people and some file systems take all
+// names of one form for one.
+func form(base string) string { return norm.NFC.String(base) }

@@ -116,7 +116,7 @@ func (r *run) rehearse(bucket string, all sendings) error {
 func (g *grove) rehearse(ctx context.Context, s *Streams) error {
 	p := g.rehearsal()
 	t := g.tree
-	found := walk.Tree{Sources: t.Sources, Names: t.Names, Follow: t.FollowSymlinks, Keep: t.Keep, Skip: t.Skip, Forms: t.Forms}
+	found := walk.Tree{Sources: t.Sources, Names: t.Names, Follow: t.FollowSymlinks, Keep: t.Keep, Skip: t.Skip, Form: t.Form}
 	for e, err := range found.Walk(ctx) {
 		if err == nil {
 			err = g.rehearseOne(p, e)

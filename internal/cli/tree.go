@@ -99,7 +99,7 @@ func (g *grove) plan(ctx context.Context, s *Streams) error {
 		g.roll.more = g.claim.resumed
 	}
 	g.tree = sealift.Tree{
-		Bucket: g.to.bucket, Prefix: g.to.key, Sources: g.sources, FollowSymlinks: u.FollowSymlinks, Keep: keep.Keep, Forms: forms,
+		Bucket: g.to.bucket, Prefix: g.to.key, Sources: g.sources, FollowSymlinks: u.FollowSymlinks, Keep: keep.Keep, Form: form,
 		Skip: g.ours(s), Options: object.Options, Manifest: u.Manifest, Known: g.run.known(g.to.bucket),
 	}
 	if object.ContentType == "" {

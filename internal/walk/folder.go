@@ -26,10 +26,11 @@ type folder struct {
 	Entry
 	handle *os.Root
 	up     *folder // the one it was met in, nil for a source
+	alike  alike
 }
 
 // folder yields what is in d, and closes its handle.
-func (w *walker) folder(ctx context.Context, d folder) bool {
+func (w *walker) folder(ctx context.Context, d *folder) bool {
 	defer d.handle.Close()
 	if err := d.check(); err != nil {
 		return w.fault(d.Entry, err)
@@ -42,7 +43,7 @@ func (w *walker) folder(ctx context.Context, d folder) bool {
 	for {
 		names, err := list.Readdirnames(batch)
 		for _, base := range names {
-			if !w.ended(ctx) || !w.entry(ctx, &d, base) {
+			if !w.ended(ctx) || !w.entry(ctx, d, base) {
 				return false
 			}
 		}
@@ -73,31 +74,40 @@ func (d *folder) check() error {
 	return nil
 }
 
-// entry yields what d has by that name.
-func (w *walker) entry(ctx context.Context, d *folder, base string) bool {
-	e := Entry{Path: join(d.Path, base), Name: base}
+// look looks at what d has by that name, through a link if links are followed.
+// Where there is nothing the entry has no Info, where a link leads nowhere that
+// of the link.
+func (w *walker) look(d *folder, base string) (e Entry, link bool, err error) {
+	e = Entry{Path: join(d.Path, base), Name: base}
 	if d.Name != "" {
 		e.Name = d.Name + "/" + base
 	}
-	var err error
-	if e.Info, err = d.handle.Lstat(base); err != nil {
-		return w.fault(e, cause(err))
+	info, err := d.handle.Lstat(base)
+	if err != nil {
+		return e, false, cause(err)
 	}
-	link := e.Info.Mode()&fs.ModeSymlink != 0
-	var broken error
+	e.Info, link = info, info.Mode()&fs.ModeSymlink != 0
 	if link && w.tree.Follow {
-		if there, err := os.Stat(e.Path); err != nil {
-			broken = fmt.Errorf("follow link: %w", cause(err))
-		} else {
-			e.Info = there
+		if info, err = os.Stat(e.Path); err != nil {
+			return e, link, fmt.Errorf("follow link: %w", cause(err))
 		}
+		e.Info = info
+	}
+	return e, link, nil
+}
+
+// entry yields what d has by that name.
+func (w *walker) entry(ctx context.Context, d *folder, base string) bool {
+	e, link, err := w.look(d, base)
+	if e.Info == nil {
+		return w.fault(e, err)
 	}
 	if !w.keep(e) {
 		return true
 	}
 	switch {
-	case broken != nil:
-		return w.fault(e, broken)
+	case err != nil:
+		return w.fault(e, err)
 	case link && !w.tree.Follow:
 		e.Kind = Link
 		return w.yield(e, nil)
@@ -105,8 +115,8 @@ func (w *walker) entry(ctx context.Context, d *folder, base string) bool {
 	if err := checkName(e.Name); err != nil {
 		return w.fault(e, err)
 	}
-	if other, twice := w.twin(d.handle.Lstat, e, base); twice {
-		return w.fault(e, fmt.Errorf("%w: %s is the other", ErrForms, other))
+	if err := w.twin(ctx, d, base); err != nil {
+		return w.ended(ctx) && w.fault(e, err)
 	}
 	if e.Info.IsDir() {
 		return w.enter(ctx, d, e, base, link)
@@ -128,7 +138,7 @@ func (w *walker) enter(ctx context.Context, d *folder, e Entry, base string, lin
 	if err != nil {
 		return w.fault(e, fmt.Errorf("read folder: %w", cause(err)))
 	}
-	return w.folder(ctx, folder{e, handle, d})
+	return w.folder(ctx, &folder{Entry: e, handle: handle, up: d})
 }
 
 // cause is the reason of a path error without its path: the entry has one.

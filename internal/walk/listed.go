@@ -2,6 +2,7 @@ package walk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -58,8 +59,8 @@ func (w *walker) listed(ctx context.Context, r root) {
 			w.yield(Entry{}, err)
 			return
 		}
-		way = w.along(r, way, e.Name)
-		if !w.named(e, way) {
+		way = w.along(ctx, handle, way, e.Name)
+		if !w.named(ctx, handle, e, way) {
 			return
 		}
 	}
@@ -85,12 +86,14 @@ func (t Tree) find(handle *os.Root, raw string) (e Entry, err error) {
 
 // named yields the entry of a listed name, found along that way; its Err is
 // why it could not be looked at.
-func (w *walker) named(e Entry, way []step) bool {
+func (w *walker) named(ctx context.Context, handle *os.Root, e Entry, way []step) bool {
 	if n := len(way); n > 0 && way[n-1].end == unwanted {
 		return true
 	} else if n > 0 && way[n-1].end == Skipped {
 		e.Kind, e.Err = Skipped, nil
 		return w.yield(e, nil)
+	} else if n > 0 && way[n-1].end == Fault {
+		return w.ended(ctx) && w.fault(e, way[n-1].err)
 	}
 	if e.Err != nil {
 		return w.fault(e, cause(e.Err))
@@ -105,8 +108,8 @@ func (w *walker) named(e Entry, way []step) bool {
 	if err := checkName(e.Name); err != nil {
 		return w.fault(e, err)
 	}
-	if other, twice := w.twin(w.beside(e), e, path.Base(e.Name)); twice {
-		return w.fault(e, fmt.Errorf("%w: %s is the other", ErrForms, other))
+	if err := w.listedTwin(ctx, handle, e.Name); err != nil {
+		return w.ended(ctx) && w.fault(e, err)
 	}
 	return w.file(e)
 }
@@ -114,7 +117,8 @@ func (w *walker) named(e Entry, way []step) bool {
 // A step is a folder on the way to a listed name.
 type step struct {
 	name string
-	end  Kind // of what is in it: File goes on, Skipped and unwanted do not
+	end  Kind  // of what is in it: File goes on, the others do not
+	err  error // why it is a Fault
 }
 
 // unwanted is what Tree.Keep does not let through.
@@ -122,7 +126,7 @@ const unwanted Kind = -1
 
 // along returns the way to name; as much of the way to the name before it as
 // both share is not asked about again.
-func (w *walker) along(r root, before []step, name string) []step {
+func (w *walker) along(ctx context.Context, handle *os.Root, before []step, name string) []step {
 	way := before[:0]
 	for i := range name {
 		if name[i] != '/' {
@@ -134,25 +138,29 @@ func (w *walker) along(r root, before []step, name string) []step {
 		}
 		s := step{name: name[:i]}
 		if n := len(way); n > 0 && way[n-1].end != File {
-			s.end = way[n-1].end
+			s.end, s.err = way[n-1].end, way[n-1].err
 		} else {
-			s.end = w.passes(r, s.name)
+			s.end, s.err = w.passes(ctx, handle, s.name)
 		}
 		way = append(way, s)
 	}
 	return way
 }
 
-// passes says whether the walk passes through the folder of that name.
-func (w *walker) passes(r root, name string) Kind {
-	at := join(r.path, filepath.FromSlash(name))
+// passes says whether the walk passes through the folder of that name, and why
+// it is a Fault.
+func (w *walker) passes(ctx context.Context, handle *os.Root, name string) (Kind, error) {
+	at := join(w.roots[0].path, filepath.FromSlash(name))
 	if info, err := os.Stat(at); err == nil && w.skips(info) {
-		return Skipped
+		return Skipped, nil
 	}
 	if w.tree.Keep != nil && !w.tree.Keep(at, name, true) {
-		return unwanted
+		return unwanted, nil
 	}
-	return File
+	if err := w.listedTwin(ctx, handle, name); errors.Is(err, ErrForms) {
+		return Fault, err
+	}
+	return File, nil // what cannot be read, the entry itself tells
 }
 
 // cleanName is a listed name as the walk would say it. Only what cannot lead

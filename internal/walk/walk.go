@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"iter"
 	"os"
@@ -32,7 +33,7 @@ var (
 	ErrListed    = errors.New("a list of names needs one folder") // Tree.Names beside other sources
 	ErrKind      = errors.New("not a regular file")               // FIFO, socket, device; in a list also a folder
 	ErrName      = errors.New("name cannot be a key")             // not UTF-8, control characters, over maxName bytes
-	ErrForms     = errors.New("two names that look the same")     // of Tree.Forms, in one folder
+	ErrForms     = errors.New("two names that look the same")     // by Tree.Form, in one folder
 	ErrLoop      = errors.New("link leads back")                  // to a folder that it lies in
 	ErrExchanged = errors.New("another file than was found")      // since it was looked at
 )
@@ -61,10 +62,11 @@ type Tree struct {
 	// in earlier sources that a later one has too, and out of order then.
 	Keep func(path, name string, isDir bool) bool
 
-	// Forms returns other spellings of a file's or folder's last element that
-	// people take for the same. An entry whose folder has another one, by one of
-	// them and kept too, is a fault, and so is that. Nil knows none.
-	Forms func(base string) []string
+	// Form returns the normal form of a file's or folder's last element: people
+	// take names of one form for the same. Entries of one folder that are kept
+	// and have one form are faults, all of them. Nil knows none; plain ASCII is
+	// its own.
+	Form func(base string) string
 
 	// Skip are files and folders never to be sent, such as the program's own
 	// state. Those that do not exist when the walk begins are not known by it.
@@ -103,7 +105,8 @@ func (t Tree) Walk(ctx context.Context) iter.Seq2[Entry, error] {
 			yield(Entry{}, err)
 			return
 		}
-		w := &walker{tree: t, yield: yield, skip: skip, roots: roots, files: map[string]int{}}
+		w := &walker{tree: t, yield: yield, skip: skip, roots: roots, files: map[string]int{},
+			seed: maphash.MakeSeed(), sieve: sieve{room: mostForms}, asked: map[string]*folder{}}
 		if t.Names != nil {
 			w.listed(ctx, roots[0])
 			return
@@ -131,6 +134,10 @@ type walker struct {
 	roots []root
 	files map[string]int // the sources that are files: name to index
 	index int            // of the source being walked
+
+	seed  maphash.Seed
+	sieve sieve
+	asked map[string]*folder // those that listed names are in
 }
 
 func (w *walker) source(ctx context.Context, r root) bool {
@@ -146,7 +153,7 @@ func (w *walker) source(ctx context.Context, r root) bool {
 	if err != nil {
 		return w.fault(Entry{Path: r.path}, err)
 	}
-	return w.folder(ctx, folder{Entry: Entry{Path: r.path, Info: info}, handle: handle})
+	return w.folder(ctx, &folder{Entry: Entry{Path: r.path, Info: info}, handle: handle})
 }
 
 // ended reports whether to go on, and says why not.
