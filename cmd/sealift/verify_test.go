@@ -109,7 +109,7 @@ func TestVerifyFindsOtherBytesThanS3Says(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var flip bool
+	var flip atomic.Bool
 	var cut atomic.Int32
 	var cuts atomic.Int32
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
@@ -121,7 +121,7 @@ func TestVerifyFindsOtherBytesThanS3Says(t *testing.T) {
 				return nil
 			}
 			text, err := io.ReadAll(r.Body)
-			if flip {
+			if flip.Load() {
 				text[len(text)-1] ^= 1
 			}
 			if cut.Add(-1) >= 0 {
@@ -138,7 +138,7 @@ func TestVerifyFindsOtherBytesThanS3Says(t *testing.T) {
 	if out, code := v.with(t, through, v.reading("--download", "--endpoint-url", server.URL)...); code != 0 || cuts.Load() != 2 {
 		t.Errorf("cut %d times: %d %s", cuts.Load(), code, out)
 	}
-	flip = true
+	flip.Store(true)
 	out, code := v.with(t, through, v.reading("--download", "--endpoint-url", server.URL)...)
 	if code != 5 || !strings.Contains(out, "source.sha256 is") || !strings.Contains(out, "source.crc64nvme is") || !strings.Contains(out, "in the object's bytes") {
 		t.Errorf("%d %s", code, out)
