@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sealift/sealift"
+	"github.com/sealift/sealift/internal/durable"
 	"github.com/sealift/sealift/internal/journal"
 	"github.com/sealift/sealift/internal/plan"
 	"github.com/sealift/sealift/receipt"
@@ -110,6 +111,51 @@ func (r *run) payOff(ctx context.Context, s *Streams, bucket string, who *signed
 	if err != nil {
 		r.note("still to be aborted: %v", err)
 	}
+}
+
+// strays aborts what this run may have opened in S3 before it stopped, without
+// having heard of it: by a housekeeping session, where the role gives one. Else
+// the library says that it is left to the bucket's lifecycle rule.
+func (r *run) strays(ctx context.Context, s *Streams, bucket string, who *signedIn) {
+	if r.claim == nil || !r.claim.resumed {
+		return
+	}
+	past := past{StateDir: r.claim.state}
+	for _, e := range past.journals(s) {
+		b := e.State.Begin
+		if e.Held || e.Err != nil || b.Run != r.id || b.Bucket != bucket || b.Endpoint != who.at().Endpoint || e.State.Phase != journal.PhaseCreating || b.Session == "" {
+			continue
+		}
+		if err := r.stray(ctx, s, past, e); err != nil {
+			r.log.Warn("could not look for uploads of a lost CreateMultipartUpload", "bucket", bucket, "key", b.Key, "err", err)
+		}
+	}
+}
+
+func (r *run) stray(ctx context.Context, s *Streams, past past, e journal.Entry) error {
+	b := e.State.Begin
+	tell := newTeller(s, Output{Quiet: true, NoProgress: true, LogLevel: "off"}, r.id, amount{}, r.log)
+	defer tell.progress.Close()
+	c := &Cleanup{Identity: r.upload.Identity, Storage: r.upload.Storage, past: past}
+	keeper, _, err := c.keeper(ctx, tell, destination{bucket: b.Bucket, key: b.Key})
+	if err != nil {
+		return err
+	}
+	known := func(id string) bool {
+		return id == e.State.UploadID || slices.Contains(e.State.Owed, id) || slices.Contains(e.State.Gone, id)
+	}
+	gone, err := keeper.Strays(ctx, b.Key, b.Session, known)
+	if err != nil {
+		return err
+	}
+	if len(gone) > 0 {
+		r.note("aborted %s of %s that nobody had heard of", uploads(len(gone)), address(b.Bucket, b.Key))
+	}
+	j, err := journal.Open(durable.System{}, journalsOf(past.StateDir), e.Transfer)
+	if err != nil {
+		return err
+	}
+	return errors.Join(j.Commit(journal.Restarted{}), j.Close())
 }
 
 // files are the receipts that lie on the shelf.

@@ -108,6 +108,7 @@ func (r *run) begin(ctx context.Context, s *Streams, to destination, all sending
 		return err
 	}
 	r.payOff(ctx, s, to.bucket, who)
+	r.strays(ctx, s, to.bucket, who)
 	if r.resumable(all) {
 		r.keepClaim()
 	}

@@ -184,6 +184,7 @@ func (g *grove) begin(ctx context.Context, s *Streams) error {
 		return err
 	}
 	g.payOff(ctx, s, g.to.bucket, who)
+	g.strays(ctx, s, g.to.bucket, who)
 	g.keepClaim()
 	return g.send(ctx, s, who)
 }
