@@ -30,6 +30,7 @@ type between struct {
 	hold    bool
 	delay   time.Duration // of every part
 	keep    bool          // uploads may not be aborted
+	mute    bool          // what opens an upload is not answered
 	parts   int
 	sent    atomic.Int64 // parts that came in whole
 
@@ -58,6 +59,12 @@ func newBetween(t *testing.T, sandbox *sandboxtest.Sandbox, hold bool) *between 
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
+		if b.mutes(r) {
+			proxy.ServeHTTP(httptest.NewRecorder(), r)
+			b.once.Do(func() { close(b.reached) })
+			<-r.Context().Done()
+			return
+		}
 		if b.holdsBack(r) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
@@ -78,7 +85,13 @@ func newBetween(t *testing.T, sandbox *sandboxtest.Sandbox, hold bool) *between 
 func (b *between) release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.hold, b.keep = false, false
+	b.hold, b.keep, b.mute = false, false, false
+}
+
+func (b *between) mutes(r *http.Request) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mute && r.Method == http.MethodPost && r.URL.Query().Has("uploads")
 }
 
 func (b *between) keeps() bool {

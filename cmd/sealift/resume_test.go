@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/sealift/sealift/internal/sandboxtest"
 )
 
@@ -222,5 +223,41 @@ func TestOwedAbortIsPaidOff(t *testing.T) {
 	}
 	if got := s.sealift(t, 0, "status"); strings.Contains(got, "its abort is owed") {
 		t.Errorf("status says\n%s", got)
+	}
+}
+
+// An upload whose id never came, because the process was killed before, is found
+// by its session's name and aborted; another's on the same key is not touched.
+func TestUploadThatNobodyHeardOfIsAborted(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	s := &stopped{sandbox: sandbox, free: newBetween(t, sandbox, false), dir: t.TempDir()}
+	s.free.mute = true
+	randomFile(t, s.dir, "big.iso", 40<<20)
+	client := s3.NewFromConfig(sandbox.AdminConfig(t), func(o *s3.Options) { o.UsePathStyle = true })
+	key := "stray.iso"
+	theirs, err := client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &sandbox.Bucket, Key: &key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"upload", "big.iso", "s3://" + sandbox.Bucket + "/" + key}
+	cmd, out := s.free.sealift(t, sandbox, s.dir, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.free.reached
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	exits(t, cmd)
+	if n := openUploads(t, sandbox); n != 2 {
+		t.Fatalf("%d uploads are open, theirs and ours are two\n%s", n, out)
+	}
+	s.free.release()
+	if got := s.sealift(t, 0, args...); !strings.Contains(got, "aborted 1 upload of s3://"+sandbox.Bucket+"/"+key+" that nobody had heard of") {
+		t.Errorf("it says\n%s", got)
+	}
+	left, err := client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &sandbox.Bucket})
+	if err != nil || len(left.Uploads) != 1 || *left.Uploads[0].UploadId != *theirs.UploadId {
+		t.Errorf("left: %+v, %v", left.Uploads, err)
 	}
 }
