@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/sealift/sealift/internal/journal"
@@ -121,9 +122,11 @@ func (k *Keeper) hold(f Found) (done func(gone bool) error, err error) {
 		if !gone {
 			return j.Close()
 		}
-		err := j.Commit(journal.Aborted{UploadID: f.ID})
-		s := j.State()
-		if err == nil && len(s.Owed) == 0 && (s.Phase == journal.PhaseAborted || s.UploadID == f.ID) {
+		var err error
+		if slices.Contains(j.State().Owed, f.ID) { // else it is nothing to this journal any more
+			err = j.Commit(journal.Aborted{UploadID: f.ID})
+		}
+		if s := j.State(); err == nil && len(s.Owed) == 0 && s.Phase == journal.PhaseAborted {
 			return j.Remove()
 		}
 		return errors.Join(err, j.Close())

@@ -23,6 +23,7 @@ import (
 	"github.com/sealift/sealift/internal/journal"
 	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/internal/sandboxtest"
+	"github.com/sealift/sealift/internal/sum"
 )
 
 const (
@@ -156,6 +157,47 @@ func TestUploadsAreOursByJournalOrSession(t *testing.T) {
 	}
 	if entries, _, err := journal.Scan(durable.System{}, folder); err != nil || len(entries) != 0 {
 		t.Errorf("journals left: %v, %v", entries, err)
+	}
+}
+
+// What a journal says of its upload is asked again when the upload is aborted.
+func TestAJournalIsHeldToItsUpload(t *testing.T) {
+	s := start(t)
+	mine, _ := s.as("sealift-" + run)
+	for name, c := range map[string]struct {
+		records []journal.Record
+		want    error
+		left    int // journals
+	}{
+		"open":       {nil, nil, 0},
+		"owed":       {[]journal.Record{journal.Aborting{}}, nil, 0},
+		"restarted":  {[]journal.Record{journal.Restarted{}, journal.Creating{}, journal.Created{UploadID: "another"}}, nil, 1},
+		"completing": {[]journal.Record{journal.Completing{CRC: sum.Of([]byte("x"))}}, cleanup.ErrHeld, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key, folder := "in/"+name, t.TempDir()
+			id := s.open(mine, key, true)
+			j := begin(t, folder, s.Bucket, key, id)
+			for _, r := range c.records {
+				if err := j.Commit(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			k := s.keeper(folder, nil)
+			f := cleanup.Found{Upload: s3wire.Upload{Key: key, ID: id}, Whose: cleanup.ByJournal, Run: run, Transfer: transfer}
+			if err := k.Abort(t.Context(), f); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			if _, open := s.found(k, key)[key]; open != (c.want != nil) {
+				t.Errorf("open is %v", open)
+			}
+			if entries, _, err := journal.Scan(durable.System{}, folder); err != nil || len(entries) != c.left {
+				t.Errorf("%d journals, %v, want %d", len(entries), err, c.left)
+			}
+		})
 	}
 }
 
