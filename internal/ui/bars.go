@@ -101,6 +101,7 @@ func (b *bars) Event(e sealift.Event) {
 	o.learn(e)
 	switch e.Type {
 	case "started":
+		o.resume(e)
 		return // a total that counted from here would take filled buffers for speed
 	case "progress":
 		o.update(e.Time, e.Sent, e.Acknowledged)

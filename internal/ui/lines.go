@@ -46,6 +46,7 @@ func (l *lines) Event(e sealift.Event) {
 	switch e.Type {
 	case "started":
 		l.by[e.Transfer] = &told{state: state{name: redact.Escape(e.Source), size: e.Size}, at: e.Time}
+		l.by[e.Transfer].resume(e)
 	case "progress":
 		t := l.by[e.Transfer]
 		if t == nil {

@@ -28,7 +28,7 @@ func (c *census) event(e sealift.Event) bool {
 		if c.under == nil {
 			c.under = map[string]counted{}
 		}
-		c.under[e.Transfer] = counted{size: e.Size}
+		c.under[e.Transfer] = counted{e.Size, e.Acknowledged, e.Acknowledged}
 	case "progress":
 		if one, known := c.under[e.Transfer]; known {
 			c.under[e.Transfer] = counted{one.size, max(e.Sent, e.Acknowledged), e.Acknowledged}

@@ -125,6 +125,14 @@ func (s *state) update(now time.Time, sent, acked int64) {
 	s.waiting = false
 }
 
+// resume begins where an earlier process stopped: what that sent is no speed of
+// this one.
+func (s *state) resume(e sealift.Event) {
+	if e.Acknowledged > 0 {
+		s.update(e.Time, e.Acknowledged, e.Acknowledged)
+	}
+}
+
 // learn takes in how large the source is, where an event tells.
 func (s *state) learn(e sealift.Event) {
 	s.mu.Lock()

@@ -199,6 +199,21 @@ func TestSurroundingsDecideHowItLooks(t *testing.T) {
 	}
 }
 
+// What an earlier process sent is on the bar from the start, and no speed of this
+// one.
+func TestWhatWasSentBeforeIsNoSpeed(t *testing.T) {
+	at := time.Unix(1e9, 0)
+	s := &state{size: 1 << 30}
+	s.resume(sealift.Event{Time: at, Acknowledged: 900 << 20})
+	for i := range 4 {
+		sent := int64(900+10*(i+1)) << 20
+		s.update(at.Add(time.Duration(i+1)*time.Second), sent, sent)
+	}
+	if v := s.view(at.Add(4*time.Second), time.Time{}); v.speed < 9<<20 || v.speed > 11<<20 || v.acked != 940<<20 {
+		t.Errorf("speed %v, acknowledged %d", v.speed, v.acked)
+	}
+}
+
 // Bars are driven on their own clock by mpb; whatever happens to a transfer,
 // Close comes back.
 func TestBarsAlwaysClose(t *testing.T) {
