@@ -116,9 +116,10 @@ func (c *Cleanup) Run(ctx context.Context, s *Streams, at string) error {
 	return err
 }
 
-// keeper signs in for housekeeping under that prefix, and nothing else.
-func (c *Cleanup) keeper(ctx context.Context, tell *teller, to destination) (*cleanup.Keeper, *signedIn, error) {
-	who, err := c.signIn(ctx, tell, policy.Want{Bucket: to.bucket, Prefix: to.key, KMSKey: c.KMSKeyID, Housekeeping: true})
+// keeper signs in for housekeeping under that prefix, of those keys alone where
+// there are any, and nothing else.
+func (c *Cleanup) keeper(ctx context.Context, tell *teller, bucket, prefix string, keys ...string) (*cleanup.Keeper, *signedIn, error) {
+	who, err := c.signIn(ctx, tell, policy.Want{Bucket: bucket, Prefix: prefix, Keys: keys, KMSKey: c.KMSKeyID, Housekeeping: true})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,7 +129,7 @@ func (c *Cleanup) keeper(ctx context.Context, tell *teller, to destination) (*cl
 			Transport: s3wire.NewTransport(who.roots, http.ProxyFromEnvironment), Stall: 20 * time.Second,
 			UserAgent: fmt.Sprintf("sealift/%s (%s; %s) run/%s", sealift.Version, runtime.GOOS, runtime.GOARCH, tell.run),
 		}),
-		Bucket: s3wire.Object{Bucket: to.bucket, Owner: string(c.ExpectedOwner), RequesterPays: c.RequestPayer != ""},
+		Bucket: s3wire.Object{Bucket: bucket, Owner: string(c.ExpectedOwner), RequesterPays: c.RequestPayer != ""},
 		Disk:   durable.System{}, Logger: tell.log,
 	}
 	if state := c.state(&tell.Streams); state != "" {

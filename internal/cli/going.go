@@ -137,7 +137,7 @@ func (r *run) stray(ctx context.Context, s *Streams, past past, e journal.Entry)
 	tell := newTeller(s, Output{Quiet: true, NoProgress: true, LogLevel: "off"}, r.id, amount{}, r.log)
 	defer tell.progress.Close()
 	c := &Cleanup{Identity: r.upload.Identity, Storage: r.upload.Storage, past: past}
-	keeper, _, err := c.keeper(ctx, tell, destination{bucket: b.Bucket, key: b.Key})
+	keeper, _, err := c.keeper(ctx, tell, b.Bucket, b.Key, b.Key)
 	if err != nil {
 		return err
 	}

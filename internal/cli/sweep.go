@@ -48,7 +48,7 @@ func (w *sweep) do(ctx context.Context, tell *teller, at string) error {
 	if w.c.Others && !w.c.aged {
 		return &usageError{"--others without --older-than", "say how old what is not yours must be: --older-than 168h"}
 	}
-	keeper, who, err := w.c.keeper(ctx, tell, to)
+	keeper, who, err := w.c.keeper(ctx, tell, to.bucket, to.key)
 	if err != nil {
 		return err
 	}
