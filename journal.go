@@ -132,6 +132,7 @@ func (u *Uploader) join(ctx context.Context, t *engine.Transfer, o Object, id st
 	}
 	if err != nil {
 		t.Logger.Warn("a journal cannot be gone on with", "transfer", id, "err", err)
+		u.report(t, Event{Type: "progress", Err: fmt.Errorf("an earlier upload cannot be gone on with, and may be open in S3: %w", err)})
 		return nil, nil
 	}
 	s := j.State()
@@ -147,7 +148,7 @@ func (u *Uploader) join(ctx context.Context, t *engine.Transfer, o Object, id st
 		old.Report = t.Report
 		t.Logger.Warn("an earlier upload of the same file had other options, and is given up", "transfer", id)
 		u.report(t, Event{Type: "progress", Err: fmt.Errorf("the upload begins again: transfer %s of the same file had other options", id)})
-		return nil, old.Discard(ctx)
+		return nil, old.MakeRoom(ctx)
 	}
 	u.rename(t, id, o)
 	t.Journal = j
@@ -282,7 +283,9 @@ func (u *Uploader) Resume(ctx context.Context, id string, source Source) (*recei
 
 // Abort gives up the transfer of that ULID, which an earlier process began and
 // Config.Journal recorded, and looks until S3 no longer knows its upload, also
-// when ctx ends meanwhile. What is not recorded is ErrInvalid.
+// when ctx ends meanwhile. What is not recorded is ErrInvalid. Where the upload
+// was completed the object is stored: ErrExists, and Upload or Resume returns its
+// receipt; where that cannot be proven, ErrUnknownOutcome, once.
 func (u *Uploader) Abort(ctx context.Context, id string) error {
 	j, object, err := u.open(id)
 	if err != nil {
@@ -293,12 +296,15 @@ func (u *Uploader) Abort(ctx context.Context, id string) error {
 	}
 	defer u.leave()
 	if s := j.State(); s.Phase == journal.PhaseCompleted {
-		return errors.Join(fmt.Errorf("%w: the transfer is over, its object is stored", ErrExists), j.Close())
+		return errors.Join(&meant{ErrExists, engine.ErrCompleted}, j.Close())
 	}
 	t := u.transferAs(id, unread(j.State().Begin.Source.Size), object)
 	t.Journal = j
 	if err := t.Discard(ctx); err != nil {
-		return errors.Join(meaningOf(id, err), j.Close())
+		if t.Journal != nil {
+			err = errors.Join(err, j.Close())
+		}
+		return meaningOf(id, err)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ var meanings = []struct{ inner, outer error }{
 	{plan.ErrTooMany, ErrInvalid},
 	{engine.ErrPlan, ErrInvalid},
 	{engine.ErrStale, ErrSourceChanged},
+	{engine.ErrCompleted, ErrExists},
 	{s3wire.ErrEndpoint, ErrInvalid},
 	{s3wire.ErrOutlives, ErrInvalid},
 }

@@ -29,7 +29,7 @@ func (t *Transfer) multipart(ctx context.Context) (Result, error) {
 		t.from, done, err = t.pickUp(ctx)
 	}
 	t.started()
-	if err != nil && t.keeps(ctx, err) {
+	if err != nil && (t.keeps(ctx, err) || t.unsettled(err)) {
 		err = &keptError{err}
 	}
 	if done != nil || err != nil {
@@ -146,6 +146,7 @@ func (t *Transfer) fill(ctx context.Context, id string) (Result, Action, error) 
 	if err := t.lastLook(ctx); err != nil {
 		return Result{}, Fail, err
 	}
+	t.touched()
 	t.write(journal.Completing{CRC: whole.CRC, Other: whole.Other, SHA256: sha})
 	c := &completion{id: id, parts: parts, whole: whole}
 	c.lost = t.from.completing

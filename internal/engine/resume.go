@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/sealift/sealift/internal/journal"
+	"github.com/sealift/sealift/internal/plan"
 	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/internal/source"
 	"github.com/sealift/sealift/internal/sum"
@@ -110,17 +112,7 @@ func (t *Transfer) list(ctx context.Context, id string) ([]s3wire.Part, error) {
 
 // wasCompleted finds out what became of a Complete whose upload is gone.
 func (t *Transfer) wasCompleted(ctx context.Context, s journal.State) (resumption, *Result, error) {
-	whole := sum.Sums{CRC: s.Whole.CRC, Other: s.Whole.Other}
-	c := &completion{id: s.UploadID, whole: whole}
-	c.lost = true
-	for number := 1; number <= t.plan.Parts; number++ {
-		p, ok := s.Parts[number]
-		if !ok {
-			return resumption{}, nil, fmt.Errorf("%w: the journal does not know part %d, which was sent", ErrUnknown, number)
-		}
-		c.parts = append(c.parts, s3wire.Part{Number: number, Size: p.Size, ETag: p.ETag, Sum: p.CRC, Other: p.Other})
-	}
-	stored, action, err := t.complete(ctx, c)
+	result, action, err := t.completeAgain(ctx, s)
 	if action == Restart {
 		t.startOver(err)
 		return resumption{}, nil, nil
@@ -128,9 +120,28 @@ func (t *Transfer) wasCompleted(ctx context.Context, s journal.State) (resumptio
 	if err != nil {
 		return resumption{}, nil, err
 	}
-	result := &Result{Stored: stored, UploadID: s.UploadID, Sum: whole.CRC, SHA256: s.Whole.SHA256,
-		Requests: append([]s3wire.Answer{answered(s.Created)}, proof(c.answer, stored)...), Signer: c.answer.KeyID}
 	return resumption{}, result, t.same(ctx, s)
+}
+
+// completeAgain sends the Complete of an earlier process once more. With
+// Restart, that one stored nothing.
+func (t *Transfer) completeAgain(ctx context.Context, s journal.State) (*Result, Action, error) {
+	whole := sum.Sums{CRC: s.Whole.CRC, Other: s.Whole.Other}
+	c := &completion{id: s.UploadID, whole: whole}
+	c.lost = true
+	for number := 1; number <= t.plan.Parts; number++ {
+		p, ok := s.Parts[number]
+		if !ok {
+			return nil, Fail, fmt.Errorf("%w: the journal does not know part %d, which was sent", ErrUnknown, number)
+		}
+		c.parts = append(c.parts, s3wire.Part{Number: number, Size: p.Size, ETag: p.ETag, Sum: p.CRC, Other: p.Other})
+	}
+	stored, action, err := t.complete(ctx, c)
+	if err != nil {
+		return nil, action, err
+	}
+	return &Result{Stored: stored, UploadID: s.UploadID, Sum: whole.CRC, SHA256: s.Whole.SHA256,
+		Requests: append([]s3wire.Answer{answered(s.Created)}, proof(c.answer, stored)...), Signer: c.answer.KeyID}, Done, nil
 }
 
 // same is ErrStale unless the source still has the bytes of the parts that were
@@ -151,7 +162,16 @@ func (t *Transfer) same(ctx context.Context, s journal.State) error {
 	if whole != s.Whole.CRC {
 		return ErrStale
 	}
+	t.touched()
 	return nil
+}
+
+// touched records the fingerprint of a source that was found to hold the bytes
+// that were sent.
+func (t *Transfer) touched() {
+	if print := journal.Fingerprint(t.print); t.Journal != nil && t.Journal.State().Source != print {
+		t.write(journal.Touched{Source: print})
+	}
 }
 
 // startOver forgets the upload, and says why.
@@ -230,13 +250,10 @@ func (t *Transfer) openJournal(ctx context.Context) error {
 	if t.Journal != nil {
 		s := t.Journal.State()
 		if s.Begin.Source.Size == t.print.Size {
-			if s.Source != journal.Fingerprint(t.print) {
-				t.write(journal.Touched{Source: journal.Fingerprint(t.print)})
-			}
 			return nil
 		}
 		t.tell(s3wire.CreateMultipartUpload, fmt.Errorf("the upload begins again: %w: it had %d bytes and has %d", errDiffers, s.Begin.Source.Size, t.print.Size))
-		if err := t.Discard(ctx); err != nil {
+		if err := t.MakeRoom(ctx); err != nil {
 			return err
 		}
 	}
@@ -251,10 +268,23 @@ func (t *Transfer) openJournal(ctx context.Context) error {
 	return nil
 }
 
+// ErrCompleted is an upload that is not to be given up any more: an earlier
+// process completed it.
+var ErrCompleted = errors.New("the upload was completed, and its object is stored")
+
 // Discard gives up what the journal tells of, in S3 and here. An upload that is
-// gone is none to give up. It goes on for a while after ctx has ended.
+// gone is none to give up; where it may have been completed, that is found out:
+// ErrCompleted leaves the journal to whoever wants the receipt, and after
+// ErrUnknown there is nothing more to find out. It goes on for a while after ctx
+// has ended.
 func (t *Transfer) Discard(ctx context.Context) error {
 	s := t.Journal.State()
+	if err := t.notCompleted(ctx, s); err != nil {
+		if errors.Is(err, ErrUnknown) {
+			err = errors.Join(err, t.dropJournal())
+		}
+		return err
+	}
 	owed := s.Owed
 	if s.UploadID != "" && !slices.Contains(owed, s.UploadID) {
 		owed = append(slices.Clone(owed), s.UploadID)
@@ -265,6 +295,46 @@ func (t *Transfer) Discard(ctx context.Context) error {
 		if err := t.abort(ctx, id); err != nil {
 			return &openError{errors.New("not given up"), id, err}
 		}
+	}
+	return t.dropJournal()
+}
+
+// notCompleted is nil unless the upload may have been completed.
+func (t *Transfer) notCompleted(ctx context.Context, s journal.State) (err error) {
+	if s.Phase != journal.PhaseCompleting {
+		return nil
+	}
+	switch err := t.probe(ctx, s.UploadID); s3wire.Classify(err) {
+	case s3wire.OK:
+		return nil
+	case s3wire.NoUpload:
+	default:
+		return err
+	}
+	now := t.plan
+	defer func() { t.plan = now }()
+	if t.plan, err = plan.For(s.Begin.Source.Size, s.Begin.PartSize); err != nil {
+		return err
+	}
+	_, action, err := t.completeAgain(ctx, s)
+	if action == Restart {
+		return nil
+	}
+	return cmp.Or(err, ErrCompleted)
+}
+
+// MakeRoom discards an upload of the same source to the same object, for another
+// that is to begin. One that was, or may have been, completed is said, and none
+// of the other's business: whether an object may be replaced S3 is asked at the
+// end.
+func (t *Transfer) MakeRoom(ctx context.Context) error {
+	err := t.Discard(ctx)
+	if !errors.Is(err, ErrCompleted) && !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	t.tell(s3wire.CompleteMultipartUpload, fmt.Errorf("the earlier upload: %w", err))
+	if t.Journal == nil {
+		return nil
 	}
 	return t.dropJournal()
 }
@@ -304,6 +374,13 @@ func (t *Transfer) keeps(ctx context.Context, err error) bool {
 		return len(t.sums()) > 0 // a right that was taken away can be given back
 	}
 	return false
+}
+
+// unsettled reports whether an earlier process's upload could not be looked at,
+// or not whole: what is known of it must not be lost, whatever the reason. That
+// its bucket is gone is an end.
+func (t *Transfer) unsettled(err error) bool {
+	return t.resumable() && t.Journal.State().UploadID != "" && classOf(err) != s3wire.NoBucket && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrStale)
 }
 
 // A keptError is a failure after which the upload was kept.
