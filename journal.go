@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -205,12 +206,35 @@ func (u *Uploader) beginning(t *engine.Transfer, o Object) (journal.Begin, error
 	b := journal.Begin{Run: u.config.Run, Bucket: o.Bucket, Key: o.Key, Endpoint: u.config.Endpoint, Region: u.config.Region,
 		Options: digest, Object: journal.JSON(text), Checksum: t.Object.Kind.Name()}
 	if _, err := t.Source.Stat(); err == nil {
-		b.Source.Path, err = filepath.Abs(t.Source.Name())
-		if err != nil {
+		if b.Source.Path, err = whereabouts(t.Source.Name()); err != nil {
 			return journal.Begin{}, err
 		}
 	}
 	return b, nil
+}
+
+// whereabouts is the path of a file that stays the same by whatever links the
+// folder it is in is reached. The file may be a link itself: another file that
+// it comes to name is a source that has changed.
+func whereabouts(name string) (string, error) {
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Dir(path)
+	if !filepath.IsAbs(name) { // the shell may call the working folder by a link
+		here, err := os.Getwd()
+		if err != nil {
+			return "", err
+		}
+		if real, err := filepath.EvalSymlinks(here); err == nil {
+			folder = real + string(filepath.Separator) + filepath.Dir(name)
+		}
+	}
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		return filepath.Join(real, filepath.Base(path)), nil
+	}
+	return path, nil
 }
 
 // digestOf is the digest of all that options say; what is left at its zero value

@@ -24,7 +24,8 @@ type stopped struct {
 	said    string // by the interrupted command
 }
 
-// interrupted stops an upload of these sources, files of 40 MiB, by SIGINT.
+// interrupted stops an upload of these sources by SIGINT: those called *.iso have
+// 40 MiB, the others 100 bytes.
 func interrupted(t *testing.T, sandbox *sandboxtest.Sandbox, files []string, args ...string) *stopped {
 	t.Helper()
 	s := &stopped{sandbox: sandbox, free: newBetween(t, sandbox, true), dir: t.TempDir()}
@@ -32,7 +33,11 @@ func interrupted(t *testing.T, sandbox *sandboxtest.Sandbox, files []string, arg
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(s.dir, name)), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		randomFile(t, s.dir, name, 40<<20)
+		size := 40 << 20
+		if filepath.Ext(name) != ".iso" {
+			size = 100
+		}
+		randomFile(t, s.dir, name, size)
 	}
 	cmd, out := s.free.sealift(t, sandbox, s.dir, args...)
 	if err := cmd.Start(); err != nil {

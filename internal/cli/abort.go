@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"slices"
 
 	"github.com/oklog/ulid/v2"
@@ -130,6 +131,9 @@ func (a *Abort) recorded(s *Streams, u unfinished) (Identity, error) {
 	if err := a.app.settle(s, cmd); err != nil {
 		return Identity{}, err
 	}
+	if bundle := upload.CABundle; bundle != "" && !filepath.IsAbs(bundle) {
+		upload.CABundle = filepath.Join(u.Folder, bundle)
+	}
 	return upload.Identity, nil
 }
 
@@ -146,16 +150,17 @@ func tellAborted(s *Streams, j *jsonLines, b journal.Begin, transfer string) err
 // returns those that are gone.
 func (a *Abort) giveUp(ctx context.Context, s *Streams, identity Identity, entries []journal.Entry) (gone []journal.Entry, err error) {
 	byBucket := map[string][]journal.Entry{}
+	var errs []error
 	for _, e := range entries {
 		if e.Held {
 			return nil, fmt.Errorf("transfer %s is under way in process %d", e.Transfer, e.PID)
 		}
 		if e.Err != nil {
-			return nil, e.Err
+			errs = append(errs, &advised{e.Err, "nothing is known of its upload: look what is open in the bucket, and remove " + e.Path})
+			continue
 		}
 		byBucket[e.State.Begin.Bucket] = append(byBucket[e.State.Begin.Bucket], e)
 	}
-	var errs []error
 	for bucket, some := range byBucket {
 		for part := range slices.Chunk(some, keysAtOnce) {
 			some, err := a.inBucket(ctx, s, identity, bucket, part)
@@ -200,7 +205,11 @@ func (a *Abort) inBucket(ctx context.Context, s *Streams, identity Identity, buc
 	for _, e := range entries {
 		b := e.State.Begin
 		if err := up.Abort(ctx, e.Transfer); err != nil {
-			errs = append(errs, fmt.Errorf("give up transfer %s of %s: %w", e.Transfer, address(b.Bucket, b.Key), err))
+			err = fmt.Errorf("give up transfer %s of %s: %w", e.Transfer, address(b.Bucket, b.Key), err)
+			if errors.Is(err, sealift.ErrExists) {
+				err = &advised{err, "get its receipt: sealift resume " + e.Transfer}
+			}
+			errs = append(errs, err)
 			continue
 		}
 		gone = append(gone, e)

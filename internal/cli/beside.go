@@ -80,12 +80,18 @@ func (r *run) storeBeside(ctx context.Context, who *signedIn, bucket string) err
 		return err
 	}
 	defer f.Close()
-	up, err := sealift.New(r.config(who, nil))
+	c := r.config(who, nil)
+	c.Journal = nil // the file is gone when this returns
+	up, err := sealift.New(c)
 	if err != nil {
 		return err
 	}
 	object := r.upload.object(bucket, r.beside)
-	object.IfExists, object.SourceHash, object.PartSize, object.StorageClass = "fail", "none", 0, ""
+	object.IfExists = "fail"
+	if r.again() { // what it had is stored there already
+		object.IfExists = "overwrite"
+	}
+	object.SourceHash, object.PartSize, object.StorageClass = "none", 0, ""
 	object.Metadata, object.ContentType = nil, "application/json"
 	if strings.HasSuffix(r.beside, "l") {
 		object.ContentType = "application/jsonl"

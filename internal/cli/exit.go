@@ -283,7 +283,7 @@ func exitCode(err error) int {
 		return int(code)
 	}
 	code := remedyFor(err).code
-	if errors.Is(err, sealift.ErrResumable) && code != codeInterrupted && !errors.Is(err, sealift.ErrDenied) {
+	if errors.Is(err, sealift.ErrResumable) && code != codeInterrupted && code != codeIntegrity && !errors.Is(err, sealift.ErrDenied) {
 		return codeIncomplete
 	}
 	return code

@@ -27,6 +27,49 @@ func (u *Upload) onEnd(ctx context.Context) string {
 	return fmt.Sprintf("%v: %s", context.Cause(ctx), what)
 }
 
+// more tells whether there is something to go on with of a run that ended so:
+// also where it came to nothing this time.
+func (r *run) more(err error) bool {
+	switch {
+	case err == nil:
+		return false
+	case r.claim.resumed && !r.began, r.claim.pending():
+		return true
+	}
+	return errors.Is(err, sealift.ErrResumable)
+}
+
+// unfinished is the error of a run of several files that ended before all had
+// their turn, or that other circumstances would have brought further: what is
+// stored need not be sent again.
+func (r *run) unfinished(err error) error {
+	if err == nil || !r.several || r.claim == nil || !r.claim.kept || !stoppedEarly(err) && !passing(err) {
+		return err
+	}
+	return &resumable{err}
+}
+
+// stopped is why a run ended early that kept so many uploads.
+func (r *run) stopped(cause error, kept int) error {
+	if r.claim == nil || !r.claim.kept || kept == 0 && !r.several {
+		return cause
+	}
+	return &resumable{cause}
+}
+
+// A resumable is an error of a run that can be gone on with.
+type resumable struct{ err error }
+
+func (e *resumable) Error() string   { return e.err.Error() }
+func (e *resumable) Unwrap() []error { return []error{e.err, sealift.ErrResumable} }
+
+// passing tells of trouble that is not a file's own and may be over the next
+// time.
+func passing(err error) bool {
+	return unreached(err) || errors.Is(err, sealift.ErrDenied) || errors.Is(err, sealift.ErrSessionExpired) ||
+		coded("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "ThrottlingException")(err)
+}
+
 // sayResume says how to go on with the run.
 func (r *run) sayResume(s *Streams) {
 	if r.claim != nil && r.claim.kept {
@@ -156,6 +199,23 @@ func (r *run) stray(ctx context.Context, s *Streams, past past, e journal.Entry)
 		return err
 	}
 	return errors.Join(j.Commit(journal.Restarted{}), j.Close())
+}
+
+// recordable refuses what is not recorded where --require-journal asks for that.
+func (r *run) recordable(all sendings) error {
+	u := r.upload
+	if !u.NeedJournal || u.DryRun {
+		return nil
+	}
+	switch {
+	case u.NoJournal:
+		return &usageError{"--require-journal and --no-journal exclude each other", "leave one of them out"}
+	case len(all) == 1 && all[0].stream:
+		return &usageError{"--require-journal: a stream is read once, and cannot be gone on with", "upload a file, or leave it out"}
+	case r.journal() == nil:
+		return &usageError{"--require-journal: there is no state folder", "set HOME or XDG_STATE_HOME, or give --state-dir"}
+	}
+	return nil
 }
 
 // files are the receipts that lie on the shelf.

@@ -20,9 +20,10 @@ type shelf struct {
 }
 
 // newShelf reads --receipt: a file, a folder, "-", or "" for the folder of
-// the run in the state folder. It makes sure that a place the user named is
+// the run in the state folder. A file may be there if the run is gone on with and
+// has begun it. It makes sure that a place the user named is
 // there; the state folder is made when there is something to keep.
-func newShelf(named, state, run string, several bool) (shelf, error) {
+func newShelf(named, state, run string, several, again bool) (shelf, error) {
 	if named == "-" || named == "" {
 		s := shelf{stdout: named == "-"}
 		if state != "" {
@@ -37,6 +38,9 @@ func newShelf(named, state, run string, several bool) (shelf, error) {
 	}
 	if several {
 		return shelf{}, &usageError{fmt.Sprintf("--receipt %s is one file, and there are several sources", named), "end it in / to have one receipt each in that folder"}
+	}
+	if err == nil && again && info.Mode().IsRegular() && holdsRun(named, run) {
+		return shelf{file: named}, nil
 	}
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > 0) {
 		return shelf{}, &usageError{fmt.Sprintf("--receipt %s is there already", named), "name a new file, a folder (DIR/) that keeps each receipt by its own name, or - for standard output"}

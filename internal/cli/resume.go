@@ -57,9 +57,7 @@ func (r *Resume) Run(ctx context.Context, s *Streams, named []string) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := r.again(ctx, s, u); err != nil {
-			codes = append(codes, err)
-		}
+		codes = append(codes, r.again(ctx, s, u))
 	}
 	if err := worst(codes); err != nil {
 		return &saidError{err}
@@ -108,10 +106,23 @@ func (p *past) find(s *Streams, all []unfinished, name string) (unfinished, erro
 	return unfinished{}, &usageError{fmt.Sprintf("nothing unfinished is known of %s", name), "sealift status lists what is; --state-dir says where it is kept"}
 }
 
+// enter goes to where the command line of a run was given.
+func (r *Resume) enter(u unfinished) error {
+	err := os.Chdir(u.Folder)
+	if err == nil {
+		return nil
+	}
+	return &advised{fmt.Errorf("go on with run %s: %w", u.Run, err), "put the folder back, or give it up: sealift abort " + u.Run}
+}
+
 // again gives the command line of a run again.
 func (r *Resume) again(ctx context.Context, s *Streams, u unfinished) error {
-	if err := os.Chdir(u.Folder); err != nil {
-		return fmt.Errorf("go on with run %s: %w", u.Run, err)
+	if err := r.enter(u); err != nil {
+		s.complain(err)
+		if r.JSON {
+			(&jsonLines{out: s.Out}).print(conclude(u.Run, err))
+		}
+		return err
 	}
 	more := []string{u.Args[0]}
 	for flag, given := range map[string]bool{"--json": r.JSON, "--quiet": r.Quiet, "--no-progress": r.NoProgress} {
@@ -123,6 +134,7 @@ func (r *Resume) again(ctx context.Context, s *Streams, u unfinished) error {
 		more = append(more, "--state-dir", r.StateDir)
 	}
 	streams := *s
+	streams.going = u.Run
 	if code := r.app.Run(ctx, &streams, append(more, u.Args[1:]...)); code != codeDone {
 		return codeError(code)
 	}

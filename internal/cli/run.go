@@ -22,6 +22,7 @@ type run struct {
 	upload  *Upload
 	claim   *claim // nil where nothing is to be gone on with
 	several bool   // sources, so that there is more to go on with than one upload
+	began   bool   // it has signed in
 
 	*teller
 	shelf  shelf
@@ -34,6 +35,7 @@ type run struct {
 	before  *memory    // of what this run stored before it stopped; nil where it has just begun
 	beside  string     // key of the receipts in S3; "" = none
 	kept    []string
+	ledger  roll // of what is stored, where receipts are printed
 
 	receipts []*receipt.Receipt
 	lost     map[string]error // results and receipts that did not get where they should, by transfer
@@ -69,7 +71,10 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	if r.beside, err = r.receiptKey(to, len(all) > 1); err != nil {
 		return err
 	}
-	if r.shelf, err = newShelf(u.local(), u.state(s), r.id, len(all) > 1); err != nil {
+	if err := r.recordable(all); err != nil {
+		return err
+	}
+	if r.shelf, err = newShelf(u.local(), u.state(s), r.id, len(all) > 1, r.again()); err != nil {
 		return err
 	}
 	log, closeLog, err := u.logger(s)
@@ -84,6 +89,9 @@ func (r *run) do(ctx context.Context, s *Streams, args []string) error {
 	r.memory, r.several = u.memory(s, to), len(all) > 1
 	if r.claim != nil {
 		r.before = r.claim.stored(to.bucket, to.prefix(), r.shelf.files())
+	}
+	if r.again() && isAddress(u.Receipt) {
+		r.kept = r.shelf.files()
 	}
 	if u.DryRun {
 		r.progress.Close()
@@ -107,6 +115,7 @@ func (r *run) begin(ctx context.Context, s *Streams, to destination, all sending
 	if err != nil {
 		return err
 	}
+	r.began = true
 	r.payOff(ctx, s, to.bucket, who)
 	r.strays(ctx, s, to.bucket, who)
 	if r.resumable(all) {
@@ -115,12 +124,18 @@ func (r *run) begin(ctx context.Context, s *Streams, to destination, all sending
 	return r.transfer(ctx, s, who, to, all)
 }
 
+// again tells whether the run is gone on with.
+func (r *run) again() bool { return r.claim != nil && r.claim.resumed }
+
 // keepClaim writes the run down, and says that it goes on.
 func (r *run) keepClaim() {
 	if r.claim == nil {
 		return
 	}
 	r.claim.keep()
+	if r.claim.kept && r.several && r.upload.Receipt == "-" {
+		r.ledger = roll{path: r.claim.ledger(r.claim.state), more: true}
+	}
 	if r.claim.resumed && r.several {
 		r.note("going on with run %s of %s", r.id, humanize.Time(r.claim.Started))
 	}
@@ -142,6 +157,7 @@ func (r *run) transfer(ctx context.Context, s *Streams, who *signedIn, to destin
 	settle(errs...)
 	stop()
 	err = up.Close()
+	_ = r.ledger.close() // it is no receipt
 	if stored := r.storeReceipts(ctx, who, to.bucket); stored != nil {
 		err = errors.Join(err, stored)
 	}
@@ -219,6 +235,15 @@ func (r *run) heard(e sealift.Event) {
 		r.results.Unlock()
 	}
 	r.event(e)
+	r.noted(e)
+}
+
+// noted puts what is stored, and has its receipt printed, into the ledger: so
+// far as that can be.
+func (r *run) noted(e sealift.Event) {
+	if e.Type == "stored" && r.ledger.path != "" {
+		_ = r.ledger.keep(e.Receipt)
+	}
 }
 
 // one opens a source and uploads it, unless it is known to be there.
@@ -257,7 +282,9 @@ func (r *run) result(got *receipt.Receipt) error {
 	if err != nil {
 		return r.insteadOfKeeping(got, err)
 	}
-	r.kept = append(r.kept, path)
+	if !slices.Contains(r.kept, path) {
+		r.kept = append(r.kept, path)
+	}
 	if r.json != nil {
 		return nil
 	}
@@ -352,14 +379,15 @@ func (r *run) conclude(ctx context.Context, s *Streams, bucket string, all sendi
 			r.sayResume(s)
 		}
 		if unproven != nil {
-			return &saidError{unproven}
+			cause = unproven
 		}
-		return &saidError{cause}
+		return &saidError{r.stopped(cause, kept)}
 	}
-	if kept > 0 {
+	err := r.unfinished(worst(errs[:len(all)]))
+	if kept > 0 || errors.Is(err, sealift.ErrResumable) {
 		r.sayResume(s)
 	}
-	if err := worst(errs[:len(all)]); err != nil {
+	if err != nil {
 		return &saidError{err}
 	}
 	return errs[len(all)]

@@ -108,6 +108,9 @@ func (o *Selection) list(s *Streams, readsInput bool) (*nameList, error) {
 	if o.FilesFrom == "-" && readsInput {
 		return nil, &usageError{"--files-from - and the source - both read standard input", "write the list to a file"}
 	}
+	if o.FilesFrom == "-" && s.going != "" {
+		return nil, &usageError{"the list of files was read from standard input, and is gone", "give the same upload command again with the list: it goes on with run " + s.going}
+	}
 	return copyList(s.In, o.FilesFrom)
 }
 

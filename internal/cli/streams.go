@@ -22,6 +22,7 @@ type Streams struct {
 	Env func(name string) (string, bool)
 
 	args    []string // the command line, for who goes on with it later
+	going   string   // ULID of the run that resume goes on with; "" = none is named
 	leaving *leaving // what to undo where the process leaves at once; nil = nothing
 }
 

@@ -85,7 +85,7 @@ func (g *grove) plan(ctx context.Context, s *Streams) error {
 	if err != nil {
 		return err
 	}
-	if err := g.shelve(s); err != nil {
+	if err := cmp.Or(g.recordable(nil), g.shelve(s)); err != nil {
 		return err
 	}
 	if err := (sealift.Object{Bucket: g.to.bucket, Key: u.Manifest}).Check(); u.Manifest != "" && err != nil {
@@ -94,9 +94,12 @@ func (g *grove) plan(ctx context.Context, s *Streams) error {
 	object := u.object(g.to.bucket, "")
 	object.Preserve = u.Preserve != "none"
 	g.memory, g.several = u.memory(s, g.to), true
-	if g.claim != nil && g.roll.path != "" {
+	if g.claim != nil {
 		g.before = g.claim.stored(g.to.bucket, g.to.prefix(), []string{g.roll.path})
 		g.roll.more = g.claim.resumed
+		if _, err := os.Stat(g.roll.path); err == nil && g.claim.resumed && isAddress(u.Receipt) {
+			g.kept = []string{g.roll.path}
+		}
 	}
 	g.tree = sealift.Tree{
 		Bucket: g.to.bucket, Prefix: g.to.key, Sources: g.sources, FollowSymlinks: u.FollowSymlinks, Keep: keep.Keep, Form: form,
@@ -147,11 +150,11 @@ func (g *grove) shelve(s *Streams) error {
 		return nil
 	}
 	if info, err := os.Stat(named); strings.HasSuffix(named, "/") || err == nil && info.IsDir() {
-		sh, err := newShelf(named, "", g.id, true)
+		sh, err := newShelf(named, "", g.id, true, false)
 		g.roll.path = filepath.Join(sh.folder, g.id+".jsonl")
 		return err
 	}
-	sh, err := newShelf(named, "", g.id, false)
+	sh, err := newShelf(named, "", g.id, false, g.again())
 	g.roll.path = sh.file
 	return err
 }
@@ -183,6 +186,7 @@ func (g *grove) begin(ctx context.Context, s *Streams) error {
 	if err != nil {
 		return err
 	}
+	g.began = true
 	g.payOff(ctx, s, g.to.bucket, who)
 	g.strays(ctx, s, g.to.bucket, who)
 	g.keepClaim()
@@ -209,6 +213,7 @@ func (g *grove) send(ctx context.Context, s *Streams, who *signedIn) error {
 	if lost := g.roll.close(); lost != nil {
 		g.lost = cmpError(g.lost, lost)
 	}
+	_ = g.ledger.close() // it is no receipt
 	settle(g.lost, g.bad.unsure)
 	if g.roll.size > 0 {
 		g.kept = []string{g.roll.path}
@@ -237,6 +242,7 @@ func (g *grove) heard(e sealift.Event) {
 		}
 	}
 	g.teller.event(e)
+	g.noted(e)
 	g.forget(e)
 }
 
@@ -288,12 +294,9 @@ func (g *grove) end(ctx context.Context, s *Streams, err error) error {
 		s.Say("%v: %s", cause, begun)
 		g.sayResume(s)
 		if g.bad.unsure != nil {
-			return &saidError{g.bad.unsure}
+			cause = g.bad.unsure
 		}
-		return &saidError{cause}
-	}
-	if len(g.stopped) > 0 {
-		g.sayResume(s)
+		return &saidError{g.run.stopped(cause, len(g.stopped))}
 	}
 	switch {
 	case g.lost != nil:
@@ -304,8 +307,12 @@ func (g *grove) end(ctx context.Context, s *Streams, err error) error {
 	if err != nil && !g.told(err) {
 		s.complain(g.adviseOf(err, true))
 	}
-	if all := []error{g.lost, err, g.bad.worst}; worst(all) != nil {
-		return &saidError{worst(all)}
+	err = g.unfinished(worst([]error{g.lost, err, g.bad.worst}))
+	if len(g.stopped) > 0 || errors.Is(err, sealift.ErrResumable) {
+		g.sayResume(s)
+	}
+	if err != nil {
+		return &saidError{err}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"github.com/spf13/pflag"
 
 	"github.com/sealift/sealift/internal/durable"
 	"github.com/sealift/sealift/internal/journal"
@@ -45,28 +47,31 @@ const (
 )
 
 // fleeting are flags that say how a command talks, how fast it works, or what is
-// true only once: who goes on may give others. Those that are true take a value.
+// true only once: who goes on may give others.
 var fleeting = map[string]bool{
-	"json": false, "quiet": false, "no-progress": false, "log-level": true, "log-file": true, "mfa-code": true,
+	"json": true, "quiet": true, "no-progress": true, "log-level": true, "log-file": true, "mfa-code": true,
 	"concurrency": true, "bwlimit": true, "keep-trying": true, "deadline": true, "on-interrupt": true, "spool-dir": true,
-	"require-journal": false, "state-dir": true,
+	"require-journal": true, "state-dir": true,
 }
 
-// lasting is a command line without what is fleeting.
+// lasting is a command line without what is fleeting. Which flags take the word
+// behind them as their value it knows from their definitions.
 func lasting(args []string) []string {
+	known := pflag.NewFlagSet("", pflag.ContinueOnError)
+	(&Upload{}).bind(known)
 	var kept []string
 	for i := 0; i < len(args); i++ {
 		name, _, whole := strings.Cut(strings.TrimPrefix(args[i], "--"), "=")
-		takes, fleets := fleeting[name]
 		if args[i] == "--" {
 			return append(kept, args[i:]...)
 		}
-		if !strings.HasPrefix(args[i], "--") || !fleets {
-			kept = append(kept, args[i])
-			continue
-		}
-		if takes && !whole {
+		words := args[i : i+1]
+		if f := known.Lookup(name); f != nil && f.NoOptDefVal == "" && strings.HasPrefix(args[i], "--") && !whole && i+1 < len(args) {
+			words = args[i : i+2]
 			i++
+		}
+		if !strings.HasPrefix(words[0], "--") || !fleeting[name] {
+			kept = append(kept, words...)
 		}
 	}
 	return kept
@@ -75,6 +80,9 @@ func lasting(args []string) []string {
 // newUnfinished is that of a command line given now.
 func newUnfinished(run string, args []string) (unfinished, error) {
 	folder, err := os.Getwd()
+	if whole, real := filepath.EvalSymlinks(folder); real == nil { // the shell may call it by a link
+		folder = whole
+	}
 	return unfinished{Version: unfinishedVersion, Run: run, Started: time.Now().UTC(), Folder: folder, Args: lasting(args)}, err
 }
 
@@ -101,7 +109,16 @@ func (u unfinished) in(state string) string {
 }
 
 // drop forgets it. What cannot be removed is found finished later.
-func (u unfinished) drop(state string) { _ = os.Remove(u.in(state)) }
+func (u unfinished) drop(state string) {
+	_ = os.Remove(u.in(state))
+	_ = os.Remove(u.ledger(state))
+}
+
+// ledger is where what is stored is kept while the run is unfinished, if its
+// receipts are not kept on this machine.
+func (u unfinished) ledger(state string) string {
+	return filepath.Join(state, runsFolder, u.Run+".jsonl")
+}
 
 // hold keeps other processes from going on with it, until it is let go.
 func (u unfinished) hold(state string) (letGo func(), err error) {
@@ -165,8 +182,11 @@ func readUnfinished(path string) (u unfinished, err error) {
 	if err := json.Unmarshal(text, &u); err != nil {
 		return u, err
 	}
-	if u.Version != unfinishedVersion || len(u.Args) == 0 {
+	if u.Version != unfinishedVersion {
 		return u, fmt.Errorf("it is of version %d, this program knows %d", u.Version, unfinishedVersion)
+	}
+	if len(u.Args) == 0 || u.Args[0] != "upload" || !filepath.IsAbs(u.Folder) {
+		return u, errors.New("it tells of no upload")
 	}
 	u.path = path
 	return u, nil
@@ -181,8 +201,9 @@ type claim struct {
 	kept    bool // it is written down
 }
 
-// claimRun takes the ULID of the newest run of the same command line that
-// stopped, else makes one. Where nothing can be kept, it is a new one.
+// claimRun takes the ULID of the run that is named, else of the newest of the
+// same command line that stopped, else makes one. Where nothing can be kept, it
+// is a new one.
 func claimRun(s *Streams, state string, args []string) claim {
 	mine, err := newUnfinished(newRun(), args)
 	c := claim{unfinished: mine, state: state, letGo: func() {}}
@@ -191,7 +212,11 @@ func claimRun(s *Streams, state string, args []string) claim {
 		return c
 	}
 	for _, u := range slices.Backward(unfinishedRuns(s, state)) {
-		if !u.same(mine) || u.pid != 0 {
+		if s.going != "" && u.Run != s.going || s.going == "" && !u.same(mine) {
+			continue
+		}
+		if u.pid != 0 {
+			s.Say("warning: the same command is under way in process %d, as run %s", u.pid, u.Run)
 			continue
 		}
 		letGo, err := u.hold(state)
@@ -246,8 +271,10 @@ func (c *claim) stored(bucket, prefix string, files []string) *memory {
 		return nil
 	}
 	r := &recollection{bucket: bucket, prefix: prefix, run: c.Run}
-	for _, path := range files {
-		r.read(path)
+	for _, path := range append(slices.Clone(files), c.ledger(c.state)) {
+		if _, err := os.Stat(path); err == nil {
+			r.read(path)
+		}
 	}
 	r.settle()
 	c.tidy(files)
@@ -285,6 +312,19 @@ func tells(path, transfer string) bool {
 		}
 	}
 	return false
+}
+
+// holdsRun reports whether a file has receipts of that run, or was being
+// written by it.
+func holdsRun(path, run string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close() // read only
+	head := make([]byte, 128)
+	n, _ := io.ReadFull(f, head)
+	return run != "" && isOf(head[:n], run)
 }
 
 // isOf tells whether a receipt is of that run, "" is any.

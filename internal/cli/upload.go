@@ -96,7 +96,7 @@ func (u *Upload) Run(ctx context.Context, s *Streams, args []string) error {
 	c := u.claim(s)
 	r := &run{id: c.Run, upload: u, claim: c}
 	err := r.do(ctx, s, args)
-	c.end(err != nil && (r.several && stoppedEarly(err) || c.pending()))
+	c.end(r.more(err))
 	if u.JSON {
 		j := &jsonLines{out: s.Out}
 		j.print(r.summary(err))
