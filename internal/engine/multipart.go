@@ -324,6 +324,11 @@ func (t *Transfer) body(ctx context.Context, p part) (s3wire.Body, func(acknowle
 	}
 }
 
+// briefly is a context for one attempt of several within abortTime.
+func briefly(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, abortTime/4, s3wire.ErrStalled)
+}
+
 // abort gives the upload up and makes sure that S3 holds none of its parts,
 // also when ctx has ended. It returns why the upload may still be open.
 func (t *Transfer) abort(ctx context.Context, id string) error {
@@ -332,6 +337,8 @@ func (t *Transfer) abort(ctx context.Context, id string) error {
 	for ctx.Err() == nil {
 		r := &request{op: s3wire.AbortMultipartUpload}
 		_, err := t.send(ctx, r, func(ctx context.Context) (s3wire.Answer, error) {
+			ctx, cancel := briefly(ctx)
+			defer cancel()
 			return t.S3.Abort(ctx, t.Object, id)
 		})
 		if err != nil {
@@ -341,7 +348,10 @@ func (t *Transfer) abort(ctx context.Context, id string) error {
 		if t.loose.Swap(false) {
 			pauseFor(ctx, lookPause)
 		}
-		switch err := t.probe(ctx, id); s3wire.Classify(err) {
+		asking, answered := briefly(ctx)
+		err = t.probe(asking, id)
+		answered()
+		switch s3wire.Classify(err) {
 		case s3wire.NoUpload:
 			return nil
 		case s3wire.OK, s3wire.Server, s3wire.Busy, s3wire.Network:

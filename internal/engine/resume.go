@@ -77,8 +77,8 @@ func (t *Transfer) takeOver(ctx context.Context, s journal.State) (resumption, *
 	case classOf(err) == s3wire.NoUpload:
 		t.startOver(errors.New("the multipart upload is gone: aborted by a lifecycle rule, or by somebody"))
 		return resumption{}, nil, nil
-	case err != nil:
-		return resumption{}, nil, err
+	case err != nil: // whatever it is, the upload may be open, and the journal alone knows it
+		return resumption{}, nil, &keptError{err}
 	}
 	r := resumption{id: s.UploadID, created: answered(s.Created), completing: s.Phase == journal.PhaseCompleting, offered: map[int]s3wire.Part{}}
 	for _, p := range listed {
@@ -388,6 +388,21 @@ type keptError struct{ err error }
 
 func (e *keptError) Error() string   { return e.err.Error() }
 func (e *keptError) Unwrap() []error { return []error{ErrKept, e.err} }
+
+// notBegun lets an earlier process's journal go when the transfer came to nothing
+// before it was looked at: with its upload, where the key is taken.
+func (t *Transfer) notBegun(ctx context.Context, err error) error {
+	switch {
+	case t.Journal == nil:
+		return err
+	case errors.Is(err, ErrExists):
+		if left := t.Discard(ctx); left != nil {
+			return t.closeJournal(fmt.Errorf("%w; an earlier upload to it is left: %w", err, left))
+		}
+		return err
+	}
+	return t.closeJournal(&keptError{err})
+}
 
 // closeJournal lets the journal go when the transfer has failed: with what is
 // in it, where there is something to go on with or to pay off.

@@ -127,17 +127,11 @@ type Result struct {
 // after it has aborted what it began.
 func (t *Transfer) Run(ctx context.Context) (Result, error) {
 	send, err := t.prepare(ctx)
+	if err == nil {
+		err = t.admit(ctx)
+	}
 	if err != nil {
-		return Result{}, err
-	}
-	if t.plan.Single() || t.Source.Flows() {
-		t.started()
-	}
-	if t.Object.Kind.Told() && t.S3.Unsummed(t.Object.Kind) {
-		return Result{}, t.noChecksum(nil)
-	}
-	if err := t.refuseExisting(ctx); err != nil {
-		return Result{}, err
+		return Result{}, t.notBegun(ctx, err)
 	}
 	defer t.progress.tell(t.Report, t.Source.Flows() || !t.plan.Single())()
 	r, err := send(ctx)
@@ -147,6 +141,23 @@ func (t *Transfer) Run(ctx context.Context) (Result, error) {
 	r.Plan, r.Modified = t.plan, t.Source.Modified(t.print)
 	r.Spans, r.Sent, r.Retries = t.ledger.spans(), t.progress.total(), t.ledger.retries()
 	return r, nil
+}
+
+// admit looks whether there is a point in sending anything.
+func (t *Transfer) admit(ctx context.Context) error {
+	if t.plan.Single() || t.Source.Flows() {
+		t.started()
+	}
+	if t.Object.Kind.Told() && t.S3.Unsummed(t.Object.Kind) {
+		return t.noChecksum(nil)
+	}
+	if err := t.refuseExisting(ctx); err != nil {
+		return err
+	}
+	if t.plan.Single() && t.Journal != nil { // the source was larger once
+		return t.Discard(ctx)
+	}
+	return nil
 }
 
 // started tells that the transfer begins, and from where.
@@ -210,6 +221,8 @@ func (t *Transfer) refuseExisting(ctx context.Context) error {
 	switch {
 	case err == nil && t.Overwrite && !t.Same(found, t.print):
 		return nil
+	case err == nil && t.Journal != nil && found.Meta(TransferMetadata) == t.ID:
+		return nil // what an earlier process completed, as will be found out
 	case err == nil:
 		t.existing = &found
 		return ErrExists
