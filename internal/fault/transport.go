@@ -28,6 +28,12 @@ type Fault struct {
 	Body   string // the body, where Code is ""
 	Header http.Header
 	Do     func() // called when the fault happens, before anything else; may be nil
+
+	Refuse bool                 // no connection: nothing of the request goes out
+	Half   bool                 // only half of the request's body goes out
+	Hang   bool                 // nothing comes back until the client gives up
+	Cut    bool                 // the answer breaks off
+	Edit   func(*http.Response) // changes the answer: the true one with After, else an empty 200
 }
 
 // A Transport is an http.RoundTripper with faults.
@@ -43,17 +49,30 @@ type Transport struct {
 // Through returns a transport that carries requests by next, but for the
 // faults. When the test ends, it fails if one of them did not happen.
 func Through(t testing.TB, next http.RoundTripper, faults ...Fault) *Transport {
-	tr := &Transport{next: next, faults: faults, count: map[string]int{}, fired: make([]bool, len(faults))}
+	tr := New(next, faults...)
 	t.Cleanup(func() {
-		tr.mu.Lock()
-		defer tr.mu.Unlock()
-		for i, fired := range tr.fired {
-			if !fired {
-				t.Errorf("planned fault never happened: %+v", tr.faults[i])
-			}
+		for _, f := range tr.Missed() {
+			t.Errorf("planned fault never happened: %+v", f)
 		}
 	})
 	return tr
+}
+
+// New is Through for whoever asks for Missed.
+func New(next http.RoundTripper, faults ...Fault) *Transport {
+	return &Transport{next: next, faults: faults, count: map[string]int{}, fired: make([]bool, len(faults))}
+}
+
+// Missed are the faults that have not happened.
+func (tr *Transport) Missed() (missed []Fault) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	for i, fired := range tr.fired {
+		if !fired {
+			missed = append(missed, tr.faults[i])
+		}
+	}
+	return missed
 }
 
 // Count is how many requests of that operation were sent.
@@ -72,22 +91,64 @@ func (tr *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if f.Do != nil {
 		f.Do()
 	}
-	if f.After {
-		resp, err := tr.next.RoundTrip(req)
-		if err != nil {
-			return nil, err
-		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-	} else if req.Body != nil {
-		io.Copy(io.Discard, req.Body)
-		req.Body.Close()
+	resp, err := tr.effect(f, req)
+	if err != nil {
+		return nil, err
 	}
+	switch {
+	case f.Hang:
+		resp.Body.Close()
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	case f.Edit != nil:
+		f.Edit(resp)
+		return resp, nil
+	case f.Cut:
+		return cut(resp)
+	}
+	resp.Body.Close()
 	if f.Status == 0 {
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	}
 	return f.answer(req), nil
 }
+
+// effect is the server's true answer where the fault comes after that, else an
+// empty success, and as much of the request has gone out as the fault lets.
+func (tr *Transport) effect(f *Fault, req *http.Request) (*http.Response, error) {
+	if f.After {
+		return tr.next.RoundTrip(req)
+	}
+	if req.Body != nil && !f.Refuse {
+		var body io.Reader = req.Body
+		if f.Half {
+			body = io.LimitReader(body, req.ContentLength/2)
+		}
+		if _, err := io.Copy(io.Discard, body); err != nil {
+			return nil, err
+		}
+	}
+	return (&Fault{Status: http.StatusOK}).answer(req), nil
+}
+
+// cut breaks an answer off: in the middle of its body, or of its header where
+// there is none.
+func cut(resp *http.Response) (*http.Response, error) {
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:len(body)/2]), broken{}))
+	return resp, nil
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func (tr *Transport) plan(op string) *Fault {
 	tr.mu.Lock()
