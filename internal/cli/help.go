@@ -7,8 +7,9 @@ AWS's own.
 New here? sealift demo shows all of it on this machine, without an AWS account.
 
 Exit codes: 0 done, 1 failed (also: object exists, bucket missing), 2 usage,
-3 incomplete and can be resumed, 4 denied or no usable credentials, 5 integrity or an outcome that cannot be
-proven, 7 all sent but some files of folders could not be read, 130 interrupted.
+3 incomplete and can be resumed, 4 denied or no usable credentials, 5 integrity
+or an outcome that cannot be proven, 7 all sent or verified but some files could
+not be read, 130 interrupted.
 
 Every flag has an environment variable (--part-size is SEALIFT_PART_SIZE) and a
 name in the configuration file $XDG_CONFIG_HOME/sealift/config.toml
