@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/sealift/sealift"
 	"github.com/sealift/sealift/internal/fault"
 )
@@ -91,6 +94,37 @@ func TestLeavingBeforeTheAnswerHidesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Nothing is waited for that cannot have reached S3: a server that does not
+// finish its handshake, or credentials that do not come.
+func TestLeavingWaitsForNoConnection(t *testing.T) {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	for _, size := range []int{0, 10, 6 * mib} {
+		for name, slow := range map[string]aws.CredentialsProvider{"handshake": credentials.NewStaticCredentialsProvider("AKID", "secret", ""), "credentials": never{}} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			leave := errors.New("enough")
+			time.AfterFunc(300*time.Millisecond, func() { cancel(leave) })
+			began := time.Now()
+			_, err := open(t, sealift.Config{Credentials: slow, Region: "us-east-1", Endpoint: "https://" + server.Addr().String()}).Upload(ctx,
+				sealift.ReaderAt(bytes.NewReader(random(size)), int64(size)), sealift.Object{Bucket: "bucket", Key: "key", Options: sealift.Options{PartSize: 5 * mib}})
+			if took := time.Since(began); took > 5*time.Second || !errors.Is(err, leave) || errors.Is(err, sealift.ErrUnknownOutcome) {
+				t.Errorf("%d bytes, %s: after %v: %v", size, name, took, err)
+			}
+		}
+	}
+}
+
+// never are credentials that do not come.
+type never struct{}
+
+func (never) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	<-ctx.Done()
+	return aws.Credentials{}, ctx.Err()
 }
 
 // An upload whose id never came cannot be aborted; that is said.

@@ -319,13 +319,15 @@ const answerGrace = 10 * time.Second
 // untilAnswered is a context for one attempt to send b. If ctx ends when all of
 // b has gone out, S3 may act on it, and the answer is waited for. If it ends
 // before that, no more of b goes out: what S3 never had whole, it cannot store.
+// Nor is anything waited for that has no body and no connection yet.
 func untilAnswered(ctx context.Context, b *s3wire.Body) (context.Context, context.CancelFunc) {
 	g := &gate{Reader: b.Reader, left: b.Size}
 	if b.Reader != nil {
 		b.Reader = g
 	}
-	return detached(ctx, func() time.Duration {
-		if g.shut(context.Cause(ctx)) {
+	empty, way := b.Size == 0, new(s3wire.Way)
+	return detached(s3wire.WithWay(ctx, way), func() time.Duration {
+		if g.shut(context.Cause(ctx)) || empty && !way.Out() {
 			return 0
 		}
 		return answerGrace

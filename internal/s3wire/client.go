@@ -133,6 +133,7 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, Answer, err
 	if r.fresh {
 		transport = c.fresh
 	}
+	body.way.out.Store(true) // unless the transport says that it waits
 	resp, err := transport.RoundTrip(hr)
 	if err != nil {
 		cause := body.cause(ctx, err)
@@ -176,7 +177,7 @@ func (c *Client) prepare(ctx context.Context, bucket string) (target, aws.Creden
 
 // sign builds the signed request.
 func (c *Client) sign(ctx context.Context, r request, target target, creds aws.Credentials, w *watch) (*http.Request, *body, error) {
-	sent := &body{Reader: r.body, watch: w, moved: r.moved}
+	sent := &body{Reader: r.body, watch: w, moved: r.moved, way: wayOf(ctx)}
 	hr := (&http.Request{
 		Method:        r.method,
 		URL:           target.url(r.key, r.query),
@@ -223,6 +224,7 @@ type body struct {
 	io.Reader
 	watch *watch
 	moved func(int)
+	way   *Way
 	read  atomic.Int64
 	err   atomic.Pointer[error]
 
@@ -232,8 +234,8 @@ type body struct {
 // trace lets the transport tell whether there was a connection.
 func (b *body) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { b.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { b.got.Store(true) },
+		GetConn: func(string) { b.asked.Store(true); b.way.out.Store(b.got.Load()) },
+		GotConn: func(httptrace.GotConnInfo) { b.got.Store(true); b.way.out.Store(true) },
 	})
 }
 
