@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -85,6 +86,37 @@ func TestTreeStaysSmall(t *testing.T) {
 	}
 	if first > 5*time.Second { // the bar is 1 s, on a machine that does nothing else
 		t.Errorf("the first byte came after %v", first)
+	}
+}
+
+// TestRepeatStaysSmall uploads such a tree, and again where one more file has
+// been added: memory and the time until that file's first byte are bounded also
+// by what the receipts of all the others come to.
+func TestRepeatStaysSmall(t *testing.T) {
+	files := int(setting(t, "SEALIFT_BENCH_FILES", 10_000))
+	dir := t.TempDir()
+	program := build(t)
+	source := filepath.Join(dir, "tree")
+	makeTree(t, source, files)
+	server := serveNothing(t, new(null.Server))
+	first := server.upload(t, program, dir, "--source-hash", "none", "--if-exists", "changed", source+"/", "s3://bucket/tree/")
+	if out, err := first.CombinedOutput(); err != nil {
+		t.Fatalf("upload: %v\n%.2000s", err, out)
+	}
+	randomFile(t, filepath.Join(source, "new"), 1000)
+	counted := &counting{next: new(null.Server), enough: 1, reached: make(chan struct{})}
+	cmd := serveNothing(t, counted).upload(t, program, dir, "--source-hash", "none", "--if-exists", "changed", source+"/", "s3://bucket/tree/")
+	begun := time.Now()
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	resident, err := resident(cmd)
+	if err != nil || strings.Count(out.String(), "\n") != 1 {
+		t.Fatalf("repeat: %v\n%.2000s", err, &out)
+	}
+	t.Logf("repeat of %d files: first byte after %.2f s, %.1f s wall, %.1f s CPU, peak RSS %.1f MiB", files, counted.first.Sub(begun).Seconds(), time.Since(begun).Seconds(),
+		(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), float64(resident)/(1<<20))
+	if resident > maxOfTree {
+		t.Errorf("peak RSS is %d bytes, at most %d", resident, maxOfTree)
 	}
 }
 

@@ -125,7 +125,7 @@ func (all sendings) amount() amount {
 func (t *teller) event(e sealift.Event) {
 	t.progress.Event(e)
 	t.heed(e)
-	if t.advise != nil {
+	if t.advise != nil && e.Type != "skipped" { // of which there may be millions, and no hint
 		e.Err = t.advise(e.Err)
 	}
 	if t.json != nil {

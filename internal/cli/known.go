@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/sha256"
@@ -9,14 +8,17 @@ import (
 	byteorder "encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sealift/sealift/receipt"
@@ -34,12 +36,13 @@ import (
 // It is bounded: beyond mostMarks keys the oldest receipts are not read.
 type memory struct {
 	marks []mark // by key, one each
+	seed  maphash.Seed
 }
 
 // A mark is a receipt in 32 bytes.
 type mark struct {
 	high    uint64 // of the SHA-256 of bucket and key, the first 8 bytes
-	content uint64 // of that of size and time of last write
+	content uint64 // hash of size and time of last write
 	crc     uint64
 	rest    uint64 // 3 more bytes of the first, then when it was finished
 }
@@ -64,34 +67,42 @@ const mostMarks = 1 << 20
 // manyMarks is how many are much of this process's memory.
 const manyMarks = mostMarks / 4
 
+// compare is by key, then by time.
 func (m mark) compare(other mark) int {
-	return cmp.Or(cmp.Compare(m.high, other.high), cmp.Compare(m.low(), other.low()))
+	switch {
+	case m.high != other.high:
+		return cmp.Compare(m.high, other.high)
+	case m.rest != other.rest:
+		return cmp.Compare(m.rest, other.rest)
+	}
+	return 0
 }
 
+// sameKey reports whether both are of one key.
+func (m mark) sameKey(other mark) bool { return m.high == other.high && m.low() == other.low() }
+
 func markOf(bucket, key string) mark {
-	sum := sha256.Sum256([]byte(bucket + "\x00" + key))
+	var room [256]byte
+	sum := sha256.Sum256(append(append(append(room[:0], bucket...), 0), key...))
 	return mark{high: byteorder.BigEndian.Uint64(sum[:]), rest: byteorder.BigEndian.Uint64(sum[8:]) &^ (1<<clockBits - 1)}
 }
 
 // contentOf stands for a file's size and time of last write.
-func contentOf(size int64, modified time.Time) uint64 {
-	text := byteorder.BigEndian.AppendUint64(nil, uint64(size))
-	text = byteorder.BigEndian.AppendUint64(text, uint64(modified.UnixNano()))
-	sum := sha256.Sum256(text)
-	return byteorder.BigEndian.Uint64(sum[:])
+func contentOf(seed maphash.Seed, size int64, modified time.Time) uint64 {
+	return maphash.Comparable(seed, [2]int64{size, modified.UnixNano()})
 }
 
 // remember reads the receipts of a destination that are kept in folder, the
 // newest first. What cannot be read is as good as not there, and is a doubt.
 func remember(folder, bucket, prefix string) *memory {
-	r := &recollection{bucket: bucket, prefix: prefix}
+	r := &recollection{bucket: bucket, prefix: prefix, seed: maphash.MakeSeed()}
 	files, doubts := receiptFiles(folder)
 	for _, d := range doubts {
 		r.doubt(d)
 	}
 	r.marks = make([]mark, 0, room(files))
 	if cap(r.marks) > manyMarks {
-		debug.SetGCPercent(25) // what lasts is large, and what comes and goes small
+		debug.SetGCPercent(10) // what lasts is large, and what comes and goes small
 	}
 	for i, path := range files {
 		if len(r.marks) >= mostMarks {
@@ -105,8 +116,7 @@ func remember(folder, bucket, prefix string) *memory {
 		}
 		r.read(path)
 	}
-	r.settle()
-	return &memory{r.marks}
+	return r.memory()
 }
 
 // receiptFiles are the files of receipts in a state folder, those of the newest
@@ -154,6 +164,7 @@ func lastWrite(path string) time.Time {
 type recollection struct {
 	bucket, prefix string
 	run            string // whose receipts count; "" = everyone's
+	seed           maphash.Seed
 	marks          []mark
 	before         uint64 // receipts that were finished by then are not trusted
 }
@@ -187,52 +198,90 @@ func (r *recollection) read(path string) {
 		return
 	}
 	defer f.Close()
-	in := bufio.NewReaderSize(f, receipt.MaxSize+1)
-	for {
-		line, err := in.ReadSlice('\n')
-		if err == io.EOF {
-			return // what is left is torn: whoever may have replaced something left a doubt
-		}
-		if err != nil || !r.mark(line) {
-			r.doubtBefore(lastWrite(path))
-		}
-		if err != nil {
-			return
-		}
+	size := int64(0)
+	if info, err := f.Stat(); err == nil {
+		size = info.Size()
 	}
+	all := &pages{in: f}
+	var mu sync.Mutex // guards r
+	var group sync.WaitGroup
+	for range readers(size) {
+		group.Go(func() {
+			var page []byte
+			for marks := []mark(nil); ; {
+				lines, err := all.next(&page)
+				var good bool
+				marks, good = r.marksOf(lines, marks[:0])
+				mu.Lock()
+				r.marks = append(r.marks, marks...)
+				if !good || err != nil && err != io.EOF {
+					r.doubtBefore(lastWrite(path))
+				}
+				mu.Unlock()
+				if err != nil {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
-// mark keeps a receipt if it is of this destination. It reports whether the
-// line was one.
-func (r *recollection) mark(line []byte) bool {
+// readers is how many goroutines read a file of so many bytes.
+func readers(size int64) int {
+	return int(min(size/(1<<20)+1, int64(runtime.GOMAXPROCS(0)), 4))
+}
+
+// marksOf adds to marks those of the receipts in lines that are of this
+// destination. It reports whether all were receipts.
+func (r *recollection) marksOf(lines []byte, marks []mark) (_ []mark, good bool) {
+	good = true
+	for line := range bytes.Lines(lines) {
+		m, wanted, ok := r.mark(line)
+		good = good && ok
+		if wanted {
+			marks = append(marks, m)
+		}
+	}
+	return marks, good
+}
+
+// mark is that of a line, if it is wanted: of this destination. It reports
+// whether the line was a receipt.
+func (r *recollection) mark(line []byte) (m mark, wanted, ok bool) {
 	s, ok := scan(line)
 	if !ok {
-		return false
+		return m, false, false
 	}
 	if !isOf(line, r.run) || s.bucket != r.bucket || !strings.HasPrefix(s.key, r.prefix) {
-		return true
+		return m, false, true
 	}
-	m := markOf(s.bucket, s.key)
+	m = markOf(s.bucket, s.key)
 	if !s.modified.IsZero() {
-		m.content = contentOf(s.size, s.modified)
+		m.content = contentOf(r.seed, s.size, s.modified)
 	}
 	m.crc, m.rest = s.crc, m.rest|clock(s.finished)
-	r.marks = append(r.marks, m)
-	return true
+	return m, true, true
+}
+
+// memory is what all that was read comes to.
+func (r *recollection) memory() *memory {
+	r.settle()
+	return &memory{r.marks, r.seed}
 }
 
 // settle keeps the last receipt of each key. Of two in one moment with other
-// contents, neither is known to be the last: the key has content 0, which no
-// file has.
+// contents, neither is known to be the last: the key has content 0, which
+// stands for none.
 func (r *recollection) settle() {
-	slices.SortFunc(r.marks, func(a, b mark) int { return cmp.Or(a.compare(b), cmp.Compare(a.at(), b.at())) })
+	slices.SortFunc(r.marks, mark.compare)
 	kept := r.marks[:0]
 	for _, m := range r.marks {
 		if m.at() < r.before {
 			continue
 		}
 		last := len(kept) - 1
-		if last < 0 || kept[last].compare(m) != 0 {
+		if last < 0 || !kept[last].sameKey(m) {
 			kept = append(kept, m)
 			continue
 		}
@@ -248,7 +297,7 @@ func (r *recollection) settle() {
 func (m *memory) last(bucket, key string) (mark, bool) {
 	want := markOf(bucket, key)
 	i := sort.Search(len(m.marks), func(i int) bool { return m.marks[i].compare(want) >= 0 })
-	if i == len(m.marks) || m.marks[i].compare(want) != 0 {
+	if i == len(m.marks) || !m.marks[i].sameKey(want) {
 		return mark{}, false
 	}
 	return m.marks[i], true
@@ -258,7 +307,7 @@ func (m *memory) last(bucket, key string) (mark, bool) {
 // and time of last write.
 func (m *memory) holds(bucket, key string, size int64, modified time.Time) (receipt.Object, bool) {
 	last, known := m.last(bucket, key)
-	if !known || last.content != contentOf(size, modified) {
+	if !known || last.content == 0 || last.content != contentOf(m.seed, size, modified) {
 		return receipt.Object{}, false
 	}
 	sum := base64.StdEncoding.EncodeToString(byteorder.BigEndian.AppendUint64(nil, last.crc))
@@ -300,27 +349,21 @@ func scan(line []byte) (g glance, ok bool) {
 	g.size, err[1] = strconv.ParseInt(string(size), 10, 64)
 	g.modified, err[2] = instant(modified)
 	g.crc, err[3] = crcOf(crc)
-	// Nothing of the user's stands behind this.
-	g.finished, err[4] = instant(last(line, `,"finished":`, `,"bytes_sent":`))
+	finished, _ := field(line[max(0, len(line)-ending):], `,"finished":`, `,"bytes_sent":`)
+	g.finished, err[4] = instant(finished)
 	return g, err == [5]error{} && g.key != "" && !g.finished.IsZero()
 }
 
+// ending is how many bytes at the end of a line hold the time when it was
+// finished, and nothing of the user's.
+const ending = 128
+
 // field is what stands between two pieces of a line, where they come first, and
-// what is behind them. It is much faster than last.
+// what is behind them.
 func field(line []byte, from, to string) (between, behind []byte) {
 	_, line, _ = bytes.Cut(line, []byte(from))
 	between, behind, _ = bytes.Cut(line, []byte(to))
 	return between, behind
-}
-
-// last is what stands between two pieces of a line, where they come last.
-func last(line []byte, from, to string) []byte {
-	i := bytes.LastIndex(line, []byte(from))
-	if i < 0 {
-		return nil
-	}
-	between, _, _ := bytes.Cut(line[i+len(from):], []byte(to))
-	return between
 }
 
 // text is a string of JSON.

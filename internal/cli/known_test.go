@@ -5,10 +5,15 @@ import (
 	"encoding/base64"
 	byteorder "encoding/binary"
 	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/sealift/sealift/receipt"
@@ -182,6 +187,77 @@ func BenchmarkScan(b *testing.B) {
 	for b.Loop() {
 		if _, ok := scan(line); !ok {
 			b.Fatal("not scanned")
+		}
+	}
+}
+
+// However long lines are, and however a file comes: its whole lines are read,
+// each once.
+func TestPagesHaveAllWholeLines(t *testing.T) {
+	for _, c := range []struct {
+		lines []int // their lengths
+		torn  int
+		want  error
+	}{
+		{nil, 0, io.EOF},
+		{nil, 100, io.EOF},
+		{[]int{1, 2, 3}, 5, io.EOF},
+		{[]int{pageSize - 1, pageSize, pageSize + 1, 3 * pageSize, 1, receipt.MaxSize}, 2 * pageSize, io.EOF},
+		{slices.Repeat([]int{1600}, 1000), 7, io.EOF},
+		{[]int{1, 3 << 20, 1}, 0, errLongLine},
+	} {
+		var text []byte
+		want := map[string]int{}
+		for i, n := range c.lines {
+			line := append(bytes.Repeat([]byte{byte('a' + i%26)}, n-1), '\n')
+			text = append(text, line...)
+			want[string(line)]++
+		}
+		p := &pages{in: iotest.HalfReader(bytes.NewReader(append(text, bytes.Repeat([]byte("t"), c.torn)...)))}
+		got := map[string]int{}
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		for range 3 {
+			group.Go(func() {
+				var page []byte
+				for {
+					lines, err := p.next(&page)
+					if err != nil {
+						if err != c.want {
+							t.Errorf("%v ends with %v, want %v", c.lines, err, c.want)
+						}
+						return
+					}
+					mu.Lock()
+					for line := range bytes.Lines(lines) {
+						got[string(line)]++
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		group.Wait()
+		if c.want == io.EOF && !maps.Equal(got, want) {
+			t.Errorf("of %d lines, %d were read, or not once", len(want), len(got))
+		}
+	}
+}
+
+// What is read by several goroutines is what one reads.
+func TestMemoryOfManyReceipts(t *testing.T) {
+	folder := t.TempDir()
+	var all []*receipt.Receipt
+	for i := range 8000 { // several MiB
+		all = append(all, stub(fmt.Sprintf("in/%d", i%7000), int64(i), i, i))
+	}
+	shelve(t, folder, "run", all...)
+	m := remember(folder, "bucket", "in/")
+	if len(m.marks) != 7000 {
+		t.Fatalf("it has %d marks", len(m.marks))
+	}
+	for i := range 8000 {
+		if got, want := m.knows(fmt.Sprintf("in/%d", i%7000), int64(i), i), i >= 1000; got != want {
+			t.Fatalf("receipt %d is known: %v", i, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"os"
@@ -270,15 +271,14 @@ func (c *claim) stored(bucket, prefix string, files []string) *memory {
 	if !c.resumed {
 		return nil
 	}
-	r := &recollection{bucket: bucket, prefix: prefix, run: c.Run}
+	r := &recollection{bucket: bucket, prefix: prefix, run: c.Run, seed: maphash.MakeSeed()}
 	for _, path := range append(slices.Clone(files), c.ledger(c.state)) {
 		if _, err := os.Stat(path); err == nil {
 			r.read(path)
 		}
 	}
-	r.settle()
 	c.tidy(files)
-	return &memory{r.marks}
+	return r.memory()
 }
 
 // tidy removes the journals of transfers whose receipt is kept: the process
