@@ -24,6 +24,7 @@ var public = map[string]int{
 	"../../policy":  30,
 	"../../receipt": 30,
 	"../../session": 30,
+	"../../trail":   30,
 	"../../sandbox": 30,
 }
 

@@ -31,6 +31,7 @@ var layers = map[string]layer{
 	"":                     {[]string{"internal/durable", "internal/engine", "internal/journal", "internal/plan", "internal/s3wire", "internal/source", "internal/sum", "internal/walk", "receipt", "session", sdk + "/aws", "github.com/oklog/ulid/v2"}, "the library ties the inner packages together and drags no command's needs into its importers"},
 	"policy":               {nil, "Terraform, sandbox, command and sessions share the policies: standard library only"},
 	"receipt":              {nil, "auditors import receipts alone: standard library only"},
+	"trail":                {[]string{"github.com/klauspost/compress/flate", "github.com/klauspost/compress/gzip"}, "a trail is read by whoever audits: standard library and a decompressor"},
 	"session":              {[]string{"policy", "internal/redact", sdk, "github.com/aws/smithy-go"}, "a session knows policies and STS, no upload"},
 	"internal/plan":        {nil, "plans are arithmetic"},
 	"internal/redact":      {nil, "whoever hides secrets must depend on nothing that could show them"},
@@ -103,6 +104,7 @@ func TestLibraryDragsNothingAlong(t *testing.T) {
 		{library + "/session", []string{"github.com/spf13", sdk + "/service/s3", "github.com/versity"}},
 		{library + "/receipt", []string{"github.com", "golang.org/x", "net/http"}},
 		{library + "/policy", []string{"github.com", "golang.org/x", "net/http"}},
+		{library + "/trail", []string{"github.com/aws", "github.com/go-json-experiment", "golang.org/x", "net/http", "net"}},
 	} {
 		for _, dep := range strings.Fields(run(t, "../..", "list", "-deps", c.pkg)) {
 			if strings.HasPrefix(dep, library) || strings.HasPrefix(dep, "vendor/") {
