@@ -67,6 +67,11 @@ type Config struct {
 	// goroutine that asked for it. nil = nobody does.
 	OnRenew func(Identity)
 
+	// OnDelay hears of every renewal that failed while the credentials at hand
+	// still work: which they are, when it is tried again, and why it failed; in
+	// the goroutine that asked. nil = nobody does.
+	OnDelay func(current Identity, again time.Duration, err error)
+
 	Logger *slog.Logger // nil discards
 }
 

@@ -36,6 +36,7 @@ func (h *held) fetch(ctx context.Context) (*credential, error) {
 		Name: h.name, KeyID: creds.AccessKeyID, From: now.UTC(), Narrowing: policy.KindOff}}
 	if creds.CanExpire {
 		c.identity.Expires = creds.Expires.UTC()
+		c.identity.Ends = c.identity.Expires
 		left := creds.Expires.Sub(now)
 		c.end = creds.Expires.Add(-margin(left))
 		if left <= 0 {

@@ -136,7 +136,7 @@ func (r *role) received(a answer, narrowed *policy.Narrowed) (*credential, error
 		return nil, &RoleError{r.grant.RoleARN, fmt.Errorf("session ends in %v", lasts)}
 	}
 	id := Identity{RoleARN: r.grant.RoleARN, Name: r.grant.Name, SourceIdentity: aws.ToString(a.sourceIdentity),
-		KeyID: *c.AccessKeyId, From: now.UTC(), Expires: c.Expiration.UTC(), Narrowing: policy.KindOff}
+		KeyID: *c.AccessKeyId, From: now.UTC(), Expires: c.Expiration.UTC(), Ends: now.Add(lasts).UTC(), Narrowing: policy.KindOff}
 	if a.user != nil {
 		id.AssumedRoleARN = aws.ToString(a.user.Arn)
 	}

@@ -60,6 +60,7 @@ type Identity struct {
 	From           time.Time // when it was received, UTC
 	To             time.Time // when another took its place; zero = still current
 	Expires        time.Time // by the server's clock, UTC; zero = not known
+	Ends           time.Time // the same by the local clock, which may be wrong, UTC
 	Narrowing      policy.Kind
 	PolicySHA256   string // of the session policy's text; "" = not narrowed
 }
@@ -151,9 +152,13 @@ func (s *Session) lead(ctx context.Context, f *flight, old *credential, usable b
 		return fresh.aws, nil
 	case ctx.Err() != nil: // the caller left; those who wait try themselves
 		return aws.Credentials{}, context.Cause(ctx)
-	case usable && s.postpone(old, time.Now()):
+	}
+	if again := s.postpone(old, time.Now()); usable && again > 0 {
 		f.err = nil
 		s.logger().Warn("session not renewed, tried again later", "session", old.identity.Name, "err", err)
+		if s.config.OnDelay != nil {
+			s.config.OnDelay(old.identity, again, err)
+		}
 		return old.aws, nil
 	}
 	f.err = err
@@ -187,19 +192,20 @@ func (s *Session) take(fresh *credential) {
 }
 
 // postpone tries the renewal of c again after a tenth of what is left, between
-// a second and a minute. It reports whether c can still be used.
-func (s *Session) postpone(c *credential, now time.Time) bool {
+// a second and a minute. It returns when; 0 is that c cannot be used any more.
+func (s *Session) postpone(c *credential, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !c.usable(now) {
-		return false
+		return 0
 	}
 	wait := time.Minute
 	if !c.end.IsZero() {
 		wait = min(max(c.end.Sub(now)/10, time.Second), time.Minute)
 	}
-	c.renew = now.Add(wait/2 + rand.N(wait))
-	return true
+	wait = wait/2 + rand.N(wait)
+	c.renew = now.Add(wait)
+	return wait
 }
 
 // Invalidate says that a server has called these credentials expired. If they

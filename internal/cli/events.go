@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/sealift/sealift"
+	"github.com/sealift/sealift/internal/s3wire"
 	"github.com/sealift/sealift/internal/ui"
 	"github.com/sealift/sealift/receipt"
 	"github.com/sealift/sealift/session"
@@ -28,6 +30,7 @@ type teller struct {
 
 	mu      sync.Mutex
 	keyID   string             // of the session in use
+	delayed time.Time          // when it was last said that it cannot be renewed; zero = it was
 	told    map[string]bool    // keys whose failure has been printed as JSON
 	trouble map[string]trouble // with reaching S3, by key
 }
@@ -138,8 +141,16 @@ func (t *teller) event(e sealift.Event) {
 	}
 	t.aloud(e)
 	if e.Type == "waiting" {
-		t.note("S3 is out of reach or busy, trying again in %v: %v", e.Wait.Round(time.Second/10), e.Err)
+		t.note("%s, trying again in %v: %v", whoKeeps(e.Err), e.Wait.Round(time.Second/10), e.Err)
 	}
+}
+
+// whoKeeps is who is waited for.
+func whoKeeps(err error) string {
+	if _, unsigned := errors.AsType[*s3wire.CredentialsError](err); unsigned {
+		return "there is no session to go on with"
+	}
+	return "S3 is out of reach or busy"
 }
 
 // aloud says what is no error and should be known.
@@ -236,11 +247,14 @@ type sessionLine struct {
 // session hears of every session received, of some twice; the first is no
 // renewal.
 func (t *teller) session(id session.Identity) {
-	t.progress.Session(id.Expires)
+	t.progress.Session(id.Ends)
 	t.mu.Lock()
-	renewal := t.keyID != "" && t.keyID != id.KeyID
-	t.keyID = id.KeyID
+	renewal, late := t.keyID != "" && t.keyID != id.KeyID, !t.delayed.IsZero()
+	t.keyID, t.delayed = id.KeyID, time.Time{}
 	t.mu.Unlock()
+	if renewal && late {
+		t.note("the session is renewed")
+	}
 	if !renewal || t.json == nil {
 		return
 	}
@@ -249,4 +263,28 @@ func (t *teller) session(id session.Identity) {
 		line.Expires = &id.Expires
 	}
 	t.json.print(line)
+}
+
+// sayDelay is how often a renewal that fails again and again is said.
+const sayDelay = 30 * time.Second
+
+// delay hears of every renewal of the session that failed while it still lasts.
+func (t *teller) delay(at session.Identity, again time.Duration, err error) {
+	if t.json != nil {
+		t.json.print(eventLine{head: heading("waiting", t.run), Operation: "AssumeRole", Wait: again.Seconds(), Error: err.Error()})
+	}
+	t.mu.Lock()
+	due := time.Since(t.delayed) >= sayDelay
+	if due {
+		t.delayed = time.Now()
+	}
+	t.mu.Unlock()
+	if !due {
+		return
+	}
+	left := "" // of no known end
+	if !at.Ends.IsZero() {
+		left = fmt.Sprintf(", which lasts %v more,", max(0, time.Until(at.Ends)).Round(time.Second))
+	}
+	t.note("the session%s cannot be renewed for now, trying again in %v: %v", left, again.Round(time.Second/10), err)
 }

@@ -141,7 +141,7 @@ func (i *Identity) options(tell *teller) profile.Options {
 		AllowPlainHTTP: i.AllowPlainHTTP, AllowLongLivedKeys: i.AllowLongLived,
 		RoleARN: i.RoleARN, ExternalID: i.ExternalID, MFASerial: i.MFASerial,
 		SourceIdentity: i.SourceIdentity, SessionName: i.SessionName, Tags: i.SessionTags.of, Duration: i.SessionDuration,
-		Run: tell.run, MFACode: i.askMFA(tell), OnRenew: tell.session, Logger: tell.log,
+		Run: tell.run, MFACode: i.askMFA(tell), OnRenew: tell.session, OnDelay: tell.delay, Logger: tell.log,
 	}
 }
 

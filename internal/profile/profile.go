@@ -66,6 +66,7 @@ type Options struct {
 
 	MFACode func(ctx context.Context, serial string) (string, error) // nil = there is nobody to ask
 	OnRenew func(session.Identity)                                   // nil = nobody does
+	OnDelay func(session.Identity, time.Duration, error)             // of session.Config; nil = nobody does
 	Logger  *slog.Logger                                             // nil discards
 }
 
@@ -74,7 +75,7 @@ type Options struct {
 // What was asked for the upload role (external id, tags, source identity) is
 // not asked for the reader role.
 func (o Options) Reader(profile, roleARN string) (reader Options, ok bool) {
-	o.ExternalID, o.SourceIdentity, o.Tags, o.OnRenew = "", "", nil, nil
+	o.ExternalID, o.SourceIdentity, o.Tags, o.OnRenew, o.OnDelay = "", "", nil, nil, nil
 	o.RoleARN = roleARN
 	if profile != "" {
 		o.Profile = profile
@@ -160,7 +161,7 @@ func (id *Identity) fill(o Options, f found, l *loader) error {
 	id.SetAside = aside
 	id.grant = session.Grant{RoleARN: f.role.arn, Name: name, SourceIdentity: o.SourceIdentity, Tags: o.Tags,
 		ExternalID: o.ExternalID, MFASerial: o.MFASerial, Duration: cmp.Or(o.Duration, f.role.duration)}
-	id.config = session.Config{STS: l.sts(f.base), WebIdentity: f.token, OnRenew: o.OnRenew, Logger: o.Logger}
+	id.config = session.Config{STS: l.sts(f.base), WebIdentity: f.token, OnRenew: o.OnRenew, OnDelay: o.OnDelay, Logger: o.Logger}
 	if id.How == AssumeRole {
 		id.grant.ExternalID = cmp.Or(o.ExternalID, f.role.externalID)
 		id.grant.MFASerial = cmp.Or(o.MFASerial, f.role.mfaSerial)
