@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -39,6 +40,7 @@ func (t *Transfer) send(ctx context.Context, r *request, try func(context.Contex
 		if r.class == s3wire.Network && r.op == s3wire.UploadPart {
 			err = t.ask(ctx, r, err)
 		}
+		t.tellSkew(r, err)
 		verdict := t.decide(r, err)
 		switch verdict.Action {
 		case Done:
@@ -139,6 +141,24 @@ func (t *Transfer) ask(ctx context.Context, r *request, err error) error {
 		return asked
 	}
 	return err
+}
+
+// tellSkew says that the clock here is wrong. Requests are dated by S3's from
+// then on; it is said once for all of the client's, and again after a jump.
+func (t *Transfer) tellSkew(r *request, err error) {
+	e, ok := errors.AsType[*s3wire.Error](err)
+	if !ok || e.Code != "RequestTimeTooSkewed" {
+		return
+	}
+	switch skew := e.Skew.Round(time.Second); {
+	case skew == 0:
+	case skew.Abs() < time.Minute:
+		t.tell(r.op, errors.New("the clock of this machine agrees with S3's again"))
+	case skew > 0:
+		t.tell(r.op, fmt.Errorf("the clock of this machine is %v behind S3's, by which requests are dated from now on: set it", skew))
+	default:
+		t.tell(r.op, fmt.Errorf("the clock of this machine is %v ahead of S3's, by which requests are dated from now on: set it", -skew))
+	}
 }
 
 // probe asks S3 whether it holds the upload: nil when it does.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -22,6 +23,7 @@ type Error struct {
 	Message    string        // S3's words, as they came
 	Header     string        // the header that S3 complains of; "" when it names none
 	RetryAfter time.Duration // as S3 asked; 0 when it did not
+	Skew       time.Duration // with RequestTimeTooSkewed: how far S3's clock is ahead of the local one, where that is news; 0 when it is not
 	Relocated  bool          // the bucket was found in another region, and the client now goes there
 	Untrailed  bool          // the server may know no trailers, and the client now sends none
 	Whole      bool          // with Err: the request had gone out whole, so it may have happened
@@ -136,10 +138,13 @@ func classifySilence(err error) Class {
 
 // outOfReach reports whether a provider of credentials got no answer, or one
 // that says to come again.
+// STS throttles with 400 and a code, as its query protocol has it.
 func outOfReach(err error) bool {
 	_, network := errors.AsType[net.Error](err)
 	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
-	return network || ok && (answer.HTTPStatusCode() >= 500 || answer.HTTPStatusCode() == http.StatusTooManyRequests)
+	said, named := errors.AsType[smithy.APIError](err)
+	return network || ok && (answer.HTTPStatusCode() >= 500 || answer.HTTPStatusCode() == http.StatusTooManyRequests) ||
+		named && codes[said.ErrorCode()] == Busy
 }
 
 // Lost reports whether a request whose answer is err may have happened all the
@@ -160,14 +165,16 @@ func Lost(err error) bool {
 // (read 2026-11-24); those of other servers as they were seen.
 var codes = map[string]Class{
 	"SlowDown": Busy, "ServiceUnavailable": Busy, "RequestLimitExceeded": Busy, "Throttling": Busy,
-	"ThrottlingException": Busy, "TooManyRequests": Busy,
+	"ThrottlingException": Busy, "ThrottledException": Busy, "RequestThrottled": Busy, "RequestThrottledException": Busy,
+	"TooManyRequests": Busy, "TooManyRequestsException": Busy,
 	"RequestTimeout": Busy, "IncompleteBody": Busy,
 	"InternalError": Server,
 	"ExpiredToken":  Expired, "ExpiredTokenException": Expired, "TokenRefreshRequired": Expired,
 	"RequestExpired": Expired, "InvalidToken": Expired, "InvalidTokenId": Expired, "InvalidAccessKeyId": Expired,
 	"RequestTimeTooSkewed": Skewed,
 	"AccessDenied":         Denied, "AllAccessDisabled": Denied, "AccountProblem": Denied, "SignatureDoesNotMatch": Denied,
-	"KMS.DisabledException":      Denied,
+	"KMS.DisabledException": Denied, "KMS.KMSInvalidStateException": Denied, "KMS.InvalidStateException": Denied,
+	"KMS.InvalidKeyUsageException": Denied, "KMS.NotFoundException": Denied,
 	"PreconditionFailed":         Exists,
 	"ConditionalRequestConflict": Conflict, "OperationAborted": Conflict,
 	"NoSuchUpload":       NoUpload,
@@ -215,16 +222,28 @@ func (c *Client) refusal(ctx context.Context, bucket string, resp *http.Response
 		e.RetryAfter = min(time.Duration(s)*time.Second, time.Hour)
 	}
 	if e.Code == "RequestTimeTooSkewed" {
-		c.learnTime(resp.Header.Get("Date"))
+		e.Skew = c.learnTime(resp.Header.Get("Date"))
 	}
 	e.Relocated = c.learnRegion(ctx, bucket, resp, e)
 	return e
 }
 
-func (c *Client) learnTime(date string) {
-	if at, err := http.ParseTime(date); err == nil {
-		c.skew.Store(int64(time.Until(at)))
+// sameTime is how little may lie between two clocks that agree: the server
+// tells the time in whole seconds, and the answer was on its way.
+const sameTime = time.Minute
+
+// learnTime sets the client's clock by the server's. It returns how far that is
+// ahead of the local one, to the first of many who hear so, else 0.
+func (c *Client) learnTime(date string) time.Duration {
+	at, err := http.ParseTime(date)
+	if err != nil {
+		return 0
 	}
+	before, skew := c.skew.Load(), time.Until(at)
+	if !c.skew.CompareAndSwap(before, int64(skew)) || (skew-time.Duration(before)).Abs() < sameTime {
+		return 0
+	}
+	return skew
 }
 
 // learnRegion moves the client to the region that a signed answer names, when
