@@ -129,6 +129,12 @@ func refusedAs(code string) func(error) bool {
 	}
 }
 
+// stsBusy matches an answer of STS that says to come again.
+func stsBusy(err error) bool {
+	r, ok := errors.AsType[*session.Refusal](err)
+	return ok && s3wire.Classify(&s3wire.CredentialsError{Err: r}) == s3wire.Unready
+}
+
 // deniedFor matches a refusal that names the right to an action.
 func deniedFor(action string) func(error) bool {
 	return func(err error) bool { return coded("AccessDenied")(err) && strings.Contains(err.Error(), action) }
@@ -206,6 +212,7 @@ func remedies() []remedy {
 		{as(errOutput), codeFailed, ""},
 		{as(sealift.ErrExists), codeFailed, "choose another key, or replace it with --if-exists overwrite"},
 		{coded("NoSuchBucket"), codeFailed, "check the bucket's name, --region and the account; sealift creates no buckets"},
+		{coded("NoSuchUpload"), codeFailed, "what aborts uploads while they go on must wait longer: a lifecycle rule of the bucket (AbortIncompleteMultipartUpload), or somebody's cleaning up; then give the same command again"},
 		{coded("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"), codeFailed, "the bucket is in another region: give it with --region"},
 		{coded("InsufficientStorage"), codeFailed, "the server's disk is full: a sandbox keeps objects in its --dir, the demo's in TMPDIR"},
 		{as(errNoSandbox), codeFailed, "build it (make build) and leave it beside sealift, or put it on PATH"},
@@ -241,9 +248,12 @@ func remedies() []remedy {
 		{trustAsks("sts:SourceIdentity", "sts:SetSourceIdentity"), codeDenied, "give a --source-identity that the trust policy takes, or none if it may not be set"},
 		{trustAsks("sts:RoleSessionName"), codeDenied, "give a --session-name that the trust policy takes; it must contain {run}"},
 		{trustAsks("sts:TagSession"), codeDenied, "leave out --session-tag, or let the trust policy and the user's policy allow sts:TagSession"},
+		{stsBusy, codeFailed, "STS throttles or is down: give the same command again later"},
 		{as(session.ErrDenied), codeDenied, "check the role's name, its trust policy and that this user may call sts:AssumeRole on it\na trust policy may ask for --external-id, --mfa-serial, --source-identity, --session-tag or a --session-name"},
 		{as(sealift.ErrSessionExpired), codeDenied, "the session ended and could not be renewed: sign in again, and give the same command"},
 		{deniedFor("perform: kms:"), codeDenied, "let the role's policy and the key's allow kms:GenerateDataKey and kms:Decrypt, with this encryption context where one is given; a key that is the bucket's default must be named (--sse aws:kms --sse-kms-key-id KEY), so that the narrowed session may use it"},
+		{coded("KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.InvalidStateException", "KMS.InvalidKeyUsageException", "KMS.NotFoundException"), codeDenied,
+			"the KMS key (--sse-kms-key-id, or the bucket's default) is disabled, about to be deleted, or of another kind: let its owner enable it (aws kms enable-key), or name another"},
 		{deniedFor("s3:PutObjectRetention"), codeDenied, "let the role's policy allow s3:PutObjectRetention, or leave out --object-lock-mode"},
 		{deniedFor("s3:PutObjectLegalHold"), codeDenied, "let the role's policy allow s3:PutObjectLegalHold, or leave out --object-lock-legal-hold-status"},
 		{missingLock, codeFailed, "the bucket keeps no object locks: turn them on for the bucket, or leave out --object-lock-mode and --object-lock-legal-hold-status"},
@@ -283,7 +293,8 @@ func exitCode(err error) int {
 		return int(code)
 	}
 	code := remedyFor(err).code
-	if errors.Is(err, sealift.ErrResumable) && code != codeInterrupted && code != codeIntegrity && !errors.Is(err, sealift.ErrDenied) {
+	denied := code != codeUsage && errors.Is(err, sealift.ErrDenied) // usage: as an MFA code that is needed again
+	if errors.Is(err, sealift.ErrResumable) && code != codeInterrupted && code != codeIntegrity && !denied {
 		return codeIncomplete
 	}
 	return code

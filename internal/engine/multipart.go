@@ -40,9 +40,15 @@ func (t *Transfer) multipart(ctx context.Context) (Result, error) {
 		if action != Restart || restarts == maxRestarts || ctx.Err() != nil {
 			return r, t.closeJournal(err)
 		}
+		if classOf(err) == s3wire.NoUpload {
+			err = fmt.Errorf("%w: %w", errGone, err)
+		}
 		t.startOver(err)
 	}
 }
+
+// errGone begins an upload anew whose parts S3 no longer has.
+var errGone = errors.New("the multipart upload is gone: aborted by a lifecycle rule of the bucket, or by somebody")
 
 func orNone(r *Result) Result {
 	if r == nil {
@@ -341,6 +347,9 @@ func (t *Transfer) abort(ctx context.Context, id string) error {
 			defer cancel()
 			return t.S3.Abort(ctx, t.Object, id)
 		})
+		if classOf(err) == s3wire.NoBucket {
+			return nil // and what was in it
+		}
 		if err != nil {
 			return err
 		}
