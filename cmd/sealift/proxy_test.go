@@ -33,9 +33,25 @@ type between struct {
 	mute    bool          // what opens an upload is not answered
 	parts   int
 	sent    atomic.Int64 // parts that came in whole
+	meddles atomic.Pointer[meddler]
 
 	mu      sync.Mutex
 	answers bytes.Buffer // of STS
+}
+
+// A meddler answers a request in the sandbox's place, or returns false.
+type meddler func(w http.ResponseWriter, r *http.Request) bool
+
+// meddle lets m see every request from now on; nil ends that.
+func (b *between) meddle(m meddler) { b.meddles.Store(&m) }
+
+func (b *between) meddled(w http.ResponseWriter, r *http.Request) bool {
+	m := b.meddles.Load()
+	if m == nil || *m == nil || !(*m)(w, r) {
+		return false
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	return true
 }
 
 // newBetween stands before the sandbox. With hold, parts after the first are
@@ -55,6 +71,9 @@ func newBetween(t *testing.T, sandbox *sandboxtest.Sandbox, hold bool) *between 
 		ModifyResponse: b.listen,
 	}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if b.meddled(w, r) {
+			return
+		}
 		if b.keeps() && r.Method == http.MethodDelete {
 			w.WriteHeader(http.StatusForbidden)
 			return
