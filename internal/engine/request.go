@@ -147,17 +147,16 @@ func (t *Transfer) ask(ctx context.Context, r *request, err error) error {
 // then on; it is said once for all of the client's, and again after a jump.
 func (t *Transfer) tellSkew(r *request, err error) {
 	e, ok := errors.AsType[*s3wire.Error](err)
-	if !ok || e.Code != "RequestTimeTooSkewed" {
+	if !ok || !e.Jumped {
 		return
 	}
-	switch skew := e.Skew.Round(time.Second); {
-	case skew == 0:
-	case skew.Abs() < time.Minute:
-		t.tell(r.op, errors.New("the clock of this machine agrees with S3's again"))
-	case skew > 0:
-		t.tell(r.op, fmt.Errorf("the clock of this machine is %v behind S3's, by which requests are dated from now on: set it", skew))
+	switch ahead := e.Skew.Round(time.Minute); {
+	case ahead > 0:
+		t.tell(r.op, fmt.Errorf("the clock of this machine is %v behind S3's, by which requests are dated from now on: set it", ahead))
+	case ahead < 0:
+		t.tell(r.op, fmt.Errorf("the clock of this machine is %v ahead of S3's, by which requests are dated from now on: set it", -ahead))
 	default:
-		t.tell(r.op, fmt.Errorf("the clock of this machine is %v ahead of S3's, by which requests are dated from now on: set it", -skew))
+		t.tell(r.op, errors.New("the clock of this machine agrees with S3's again"))
 	}
 }
 

@@ -75,7 +75,7 @@ func (t *Transfer) takeOver(ctx context.Context, s journal.State) (resumption, *
 	case classOf(err) == s3wire.NoUpload && s.Phase == journal.PhaseCompleting:
 		return t.wasCompleted(ctx, s)
 	case classOf(err) == s3wire.NoUpload:
-		t.startOver(errors.New("the multipart upload is gone: aborted by a lifecycle rule, or by somebody"))
+		t.startOver(errGone)
 		return resumption{}, nil, nil
 	case err != nil: // whatever it is, the upload may be open, and the journal alone knows it
 		return resumption{}, nil, &keptError{err}

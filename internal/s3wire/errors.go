@@ -23,7 +23,8 @@ type Error struct {
 	Message    string        // S3's words, as they came
 	Header     string        // the header that S3 complains of; "" when it names none
 	RetryAfter time.Duration // as S3 asked; 0 when it did not
-	Skew       time.Duration // with RequestTimeTooSkewed: how far S3's clock is ahead of the local one, where that is news; 0 when it is not
+	Jumped     bool          // with RequestTimeTooSkewed: that the clocks differ so is news, and this is the first to hear of it
+	Skew       time.Duration // with Jumped: how far S3's clock is ahead of the local one
 	Relocated  bool          // the bucket was found in another region, and the client now goes there
 	Untrailed  bool          // the server may know no trailers, and the client now sends none
 	Whole      bool          // with Err: the request had gone out whole, so it may have happened
@@ -222,7 +223,7 @@ func (c *Client) refusal(ctx context.Context, bucket string, resp *http.Response
 		e.RetryAfter = min(time.Duration(s)*time.Second, time.Hour)
 	}
 	if e.Code == "RequestTimeTooSkewed" {
-		e.Skew = c.learnTime(resp.Header.Get("Date"))
+		e.Skew, e.Jumped = c.learnTime(resp.Header.Get("Date"))
 	}
 	e.Relocated = c.learnRegion(ctx, bucket, resp, e)
 	return e
@@ -233,17 +234,16 @@ func (c *Client) refusal(ctx context.Context, bucket string, resp *http.Response
 const sameTime = time.Minute
 
 // learnTime sets the client's clock by the server's. It returns how far that is
-// ahead of the local one, to the first of many who hear so, else 0.
-func (c *Client) learnTime(date string) time.Duration {
+// ahead of the local one, and whether the caller is the first to hear so.
+func (c *Client) learnTime(date string) (ahead time.Duration, news bool) {
 	at, err := http.ParseTime(date)
 	if err != nil {
-		return 0
+		return 0, false
 	}
-	before, skew := c.skew.Load(), time.Until(at)
-	if !c.skew.CompareAndSwap(before, int64(skew)) || (skew-time.Duration(before)).Abs() < sameTime {
-		return 0
-	}
-	return skew
+	before := c.skew.Load()
+	ahead = time.Until(at)
+	news = c.skew.CompareAndSwap(before, int64(ahead)) && (ahead-time.Duration(before)).Abs() >= sameTime
+	return ahead, news
 }
 
 // learnRegion moves the client to the region that a signed answer names, when
