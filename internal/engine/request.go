@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/sealift/sealift/internal/s3wire"
@@ -132,15 +133,25 @@ func (t *Transfer) decide(r *request, err error) Verdict {
 // lost with it.
 func (t *Transfer) ask(ctx context.Context, r *request, err error) error {
 	asked := t.probe(ctx, r.upload)
-	switch class := s3wire.Classify(asked); class {
-	case s3wire.Expired, s3wire.NoUpload, s3wire.NoBucket, s3wire.Skewed:
-		r.class = class
-		if e, ok := errors.AsType[*s3wire.Error](asked); ok {
-			r.answer = e.Answer
-		}
+	e, ok := errors.AsType[*s3wire.Error](asked)
+	switch class := s3wire.Classify(asked); {
+	case !ok, class == s3wire.Denied && !revoked(r, e):
+		return err
+	case class == s3wire.Expired, class == s3wire.NoUpload, class == s3wire.NoBucket, class == s3wire.Skewed, class == s3wire.Denied:
+		r.class, r.answer = class, e.Answer
 		return asked
 	}
 	return err
+}
+
+// revoked reports whether a denied question tells of the part too. Who may not
+// list parts may still send them, so the part must have broken before, and the
+// denial be explicit, as that of IAM's AWSRevokeOlderSessions is.
+//
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+// (recalled, not read again for this code).
+func revoked(r *request, e *s3wire.Error) bool {
+	return r.attempt > 1 && strings.Contains(e.Message, "explicit deny")
 }
 
 // tellSkew says that the clock here is wrong. Requests are dated by S3's from
