@@ -101,14 +101,18 @@ func (s Situation) afterSilence() Verdict {
 
 // again: the request is sent again unless the trouble has lasted too long.
 func (s Situation) again() Verdict {
-	limit := s.KeepTrying
-	if !s.Heard {
-		limit = min(limit, unheardLimit)
-	}
-	if s.Trouble >= limit {
+	if s.Trouble >= s.limit() {
 		return Verdict{Action: Fail}
 	}
 	return s.wait(Retry)
+}
+
+// limit is how long trouble may last.
+func (s Situation) limit() time.Duration {
+	if !s.Heard {
+		return min(s.KeepTrying, unheardLimit)
+	}
+	return s.KeepTrying
 }
 
 // oncemore: the client has mended the cause; if it shows again, it has not.
@@ -120,12 +124,14 @@ func (s Situation) oncemore() Verdict {
 }
 
 // wait is full jitter over an exponential back-off, after what S3 asked for
-// within what the caller has patience for.
+// within what the caller has patience for. What is left of that is not waited
+// beyond: the last attempt comes when it ends.
 func (s Situation) wait(a Action) Verdict {
 	jitter := longestWait
 	if s.Attempt < 10 {
 		jitter = min(jitter, firstWait<<(s.Attempt-1))
 	}
+	jitter = min(jitter, max(firstWait, s.limit()-s.Trouble))
 	return Verdict{Action: a, Floor: min(s.RetryAfter, max(0, s.KeepTrying)), Jitter: jitter}
 }
 

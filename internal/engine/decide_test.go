@@ -87,6 +87,19 @@ func TestDecisionsHoldForAnySituation(t *testing.T) {
 	}
 }
 
+// Nobody waits beyond --keep-trying for the last attempt, however unlucky the
+// draws before it.
+func TestWaitsEndWithPatience(t *testing.T) {
+	s := Situation{Op: w.UploadPart, Class: w.Network, Attempt: 20, Trouble: 1900 * time.Millisecond, KeepTrying: 2 * time.Second, Heard: true}
+	if v := Decide(s); v.Action != Retry || v.Jitter > firstWait {
+		t.Errorf("got %+v", v)
+	}
+	s.Heard, s.KeepTrying, s.Trouble = false, time.Hour, unheardLimit-time.Second
+	if v := Decide(s); v.Action != Retry || v.Jitter > time.Second {
+		t.Errorf("of a server that was never heard: %+v", v)
+	}
+}
+
 func TestRetryAfterIsHonoured(t *testing.T) {
 	v := Decide(Situation{Op: w.UploadPart, Class: w.Busy, Attempt: 1, KeepTrying: time.Minute, Heard: true, RetryAfter: 7 * time.Second})
 	if v.Action != Retry || v.Floor != 7*time.Second {
