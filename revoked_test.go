@@ -103,7 +103,7 @@ func TestRevokedSessionIsFoundOutBehindBrokenConnections(t *testing.T) {
 	c.Transport = broken
 	up := open(t, c)
 	began := time.Now()
-	_, err := up.Upload(ctx, sealift.File(opened(t, s.path)), s.object)
+	_, err := up.Upload(ctx, sealift.File(reopen(t, s.path)), s.object)
 	if !errors.Is(err, sealift.ErrDenied) || !errors.Is(err, sealift.ErrResumable) || time.Since(began) > 5*time.Second {
 		t.Fatalf("after %v, %d parts: %v", time.Since(began), broken.parts.Load(), err)
 	}
@@ -111,7 +111,7 @@ func TestRevokedSessionIsFoundOutBehindBrokenConnections(t *testing.T) {
 	s.done(t, r, err)
 }
 
-func opened(t *testing.T, path string) *os.File {
+func reopen(t *testing.T, path string) *os.File {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
