@@ -347,8 +347,8 @@ func (t *Transfer) abort(ctx context.Context, id string) error {
 			defer cancel()
 			return t.S3.Abort(ctx, t.Object, id)
 		})
-		if classOf(err) == s3wire.NoBucket {
-			return nil // and what was in it
+		if classOf(err) == s3wire.NoBucket && s3wire.Classify(t.probe(ctx, id)) == s3wire.NoBucket {
+			return nil // the upload went with it
 		}
 		if err != nil {
 			return err
