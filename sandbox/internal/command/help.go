@@ -64,6 +64,9 @@ What is there at the start (account 123456789012, region us-east-1):
   token issuer            ENDPOINT/.oidc/token?subject=S&audience=sts.amazonaws.com
                           answers as GitHub Actions' token service does
 
+Sessions are revoked as by IAM with a bucket policy that denies the role where
+aws:TokenIssueTime is before now (DateLessThan), and given back by deleting it.
+
 A refused request carries the header X-Sandbox-Reason, which says what AWS
 does not: which policy and statement decided, or which trust was missing.
 
