@@ -2,6 +2,7 @@ package sealift
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,12 @@ type Journal struct {
 	// Required makes an upload fail that cannot be recorded, for want of space
 	// or rights. Else it goes on, and its event "started" is not Resumable.
 	Required bool
+
+	// Again says that an earlier process of Config.Run may have sent sources
+	// before it stopped. Where a key is then found taken for one that goes by one
+	// PutObject, that may be its doing: the Reader tells, and without one it is
+	// ErrUnknownOutcome.
+	Again bool
 }
 
 // left are the journals of transfers that stopped, by object, as far as they are
@@ -151,7 +158,7 @@ func (u *Uploader) join(ctx context.Context, t *engine.Transfer, o Object, id st
 		u.report(t, Event{Type: "progress", Err: fmt.Errorf("the upload begins again: transfer %s of the same file had other options", id)})
 		return nil, old.MakeRoom(ctx)
 	}
-	u.rename(t, id, o)
+	rename(t, id)
 	t.Journal = j
 	return nil, nil
 }
@@ -179,9 +186,26 @@ func (u *Uploader) handOut(ctx context.Context, t *engine.Transfer, j *journal.J
 }
 
 // rename makes t the transfer with that id.
-func (u *Uploader) rename(t *engine.Transfer, id string, o Object) {
+func rename(t *engine.Transfer, id string) {
 	t.ID = id
-	t.Object = u.transferAs(id, Source{t.Source}, o).Object
+	t.Object.Metadata[transferMetadata] = id // the map is this transfer's own
+}
+
+// transferOf is the ULID of the transfer of a source to an object. What goes by
+// one PutObject stands in no journal: so that the next process of the run knows
+// its own object again, it has the same ULID there.
+func (u *Uploader) transferOf(t *engine.Transfer, o Object) (id string, again bool) {
+	run, err := ulid.ParseStrict(u.config.Run)
+	info, unstated := t.Source.Stat()
+	if u.config.Journal == nil || err != nil || unstated != nil || t.Source.Flows() {
+		return t.ID, false
+	}
+	if p, err := plan.For(info.Size(), o.PartSize); err != nil || !p.Single() {
+		return t.ID, false
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d\x00%d", run, o.Bucket, o.Key, info.Size(), info.ModTime().UnixNano()))
+	copy(run[6:], sum[:]) // behind the time
+	return run.String(), u.config.Journal.Again
 }
 
 // remove deletes the journal of a transfer that is over.
@@ -292,6 +316,9 @@ func (u *Uploader) Resume(ctx context.Context, id string, source Source) (*recei
 		return nil, errors.Join(err, j.Close())
 	}
 	defer u.leave()
+	if info, err := source.of.Stat(); err == nil && object.Preserve {
+		preserve(&object.Options, info.ModTime(), info.Mode())
+	}
 	t := u.transferAs(id, source, object)
 	if s := j.State(); s.Phase == journal.PhaseCompleted {
 		r, err := u.handOut(ctx, t, j, s)

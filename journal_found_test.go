@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/sealift/sealift"
 	"github.com/sealift/sealift/internal/fault"
 )
@@ -119,5 +120,62 @@ func TestDamagedJournalIsSaid(t *testing.T) {
 	}
 	if _, err := os.Stat(other); err != nil {
 		t.Error(err)
+	}
+}
+
+// An upload that begins again keeps what its file is like, as the first did.
+func TestUploadThatBeginsAgainPreserves(t *testing.T) {
+	f := start(t)
+	s := f.stop(t, 4)
+	s.object.Preserve = true
+	s.interrupt(t, 3)
+	f.abortAll(t, s.key)
+	r, _, err := s.upload(t.Context(), t, s.config(t))
+	s.done(t, r, err)
+	got, err := f.admin.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &f.Bucket, Key: &s.key})
+	if err != nil || got.Metadata["mtime"] == "" || got.Metadata["sealift-transfer"] != r.Transfer || got.Metadata["a"] != "b" {
+		t.Errorf("metadata %v, %v", got.Metadata, err)
+	}
+}
+
+// What a process sent by one PutObject, and died before it heard the answer, the
+// next one of its run knows again by a reader. Nobody else's object is taken for
+// it.
+func TestUnheardPutIsKnownAgain(t *testing.T) {
+	f := start(t)
+	for name, c := range map[string]struct {
+		reader, another bool
+		want            error
+	}{
+		"reader":             {reader: true},
+		"no reader":          {want: sealift.ErrUnknownOutcome},
+		"reader, another's":  {reader: true, another: true, want: sealift.ErrExists},
+		"no reader, another": {another: true, want: sealift.ErrUnknownOutcome},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := f.stop(t, 1)
+			config := s.config(t)
+			config.Run = "01KAV8Y0000000000000000000"
+			config.KeepTrying = -1
+			if c.another {
+				f.put(t, s.key, "another's")
+			} else if _, _, err := s.upload(t.Context(), t, config, fault.Fault{Op: "PutObject", After: true}); !errors.Is(err, sealift.ErrUnknownOutcome) {
+				t.Fatalf("lost: %v", err)
+			}
+			config.Journal.Again = true
+			if c.reader {
+				config.Reader = f.reader(t)
+			}
+			r, _, err := s.upload(t.Context(), t, config)
+			if !errors.Is(err, c.want) || (err == nil) != (r != nil) {
+				t.Fatalf("got %v, want %v", err, c.want)
+			}
+			if c.want == nil {
+				s.done(t, r, err)
+			}
+			if n := f.versions(t, s.key); n > 1 {
+				t.Errorf("%d versions", n)
+			}
+		})
 	}
 }

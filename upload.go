@@ -117,6 +117,10 @@ func (u *Uploader) upload(ctx context.Context, source Source, object Object) (*r
 		preserve(&object.Options, info.ModTime(), info.Mode())
 	}
 	t := u.transfer(source, object)
+	if id, again := u.transferOf(t, object); id != t.ID {
+		rename(t, id)
+		t.Again = again
+	}
 	r, err := u.record(ctx, t, given)
 	if r != nil {
 		return r, existing{}, nil

@@ -201,7 +201,7 @@ func (r *run) journal() *sealift.Journal {
 	if r.claim == nil || r.claim.state == "" {
 		return nil
 	}
-	return &sealift.Journal{Folder: journalsOf(r.claim.state), Required: r.upload.NeedJournal}
+	return &sealift.Journal{Folder: journalsOf(r.claim.state), Required: r.upload.NeedJournal, Again: r.again()}
 }
 
 // budget is how many requests may be under way at once, and how fast.

@@ -55,6 +55,8 @@ func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, who
 	switch {
 	case class == s3wire.Corrupt:
 		return s3wire.Stored{}, t.corrupt(err)
+	case !r.lost && class == s3wire.Exists && t.Again:
+		return t.sentBefore(ctx, whole)
 	case !r.lost && class == s3wire.Exists:
 		return s3wire.Stored{}, ErrExists
 	case !r.lost:
@@ -72,6 +74,20 @@ func (t *Transfer) putFailed(ctx context.Context, r *request, action Action, who
 		return s3wire.Stored{}, err
 	}
 	return s3wire.Stored{}, fmt.Errorf("%w: %w", ErrUnknown, err)
+}
+
+// sentBefore finds out whether the object that holds the key is what an earlier
+// process sent as this transfer, and did not hear the answer of.
+func (t *Transfer) sentBefore(ctx context.Context, whole sum.Sums) (s3wire.Stored, error) {
+	ctx, cancel := detached(ctx, settleGrace)
+	defer cancel()
+	switch found, sight := t.look(ctx, whole); sight {
+	case ours:
+		return found.Stored, nil
+	case another:
+		return s3wire.Stored{}, ErrExists
+	}
+	return s3wire.Stored{}, fmt.Errorf("%w: the key holds an object, of which the run before it stopped may have been the writer", ErrUnknown)
 }
 
 // readWhole sums a source of one part, twice where a hash is asked for, while

@@ -84,6 +84,7 @@ type Transfer struct {
 	KeepTrying time.Duration
 	Logger     *slog.Logger
 	Report     func(Step) // called from many goroutines
+	Again      bool       // an earlier process may have sent it by one PutObject, as the transfer of this ID, and not have heard the answer
 
 	// Journal is where an upload in parts is recorded: one that is there is gone
 	// on with. Where it is nil, NewJournal makes one, unless that is nil too. When
@@ -223,6 +224,8 @@ func (t *Transfer) refuseExisting(ctx context.Context) error {
 		return nil
 	case err == nil && t.Journal != nil && found.Meta(TransferMetadata) == t.ID:
 		return nil // what an earlier process completed, as will be found out
+	case err == nil && !t.Overwrite && t.Again && t.plan.Single() && found.Meta(TransferMetadata) == t.ID:
+		return nil // S3 is asked, and refuses: then its sum is looked at
 	case err == nil:
 		t.existing = &found
 		return ErrExists
