@@ -179,3 +179,47 @@ func TestUnheardPutIsKnownAgain(t *testing.T) {
 		})
 	}
 }
+
+// A reader that sees the object of a lost Complete does not take it for
+// another's; and where another's is there, nothing is left open.
+func TestReaderAndAJournal(t *testing.T) {
+	f := start(t)
+	for _, ifExists := range []string{"", "changed", "overwrite"} {
+		s := f.stop(t, 4)
+		s.object.IfExists, s.object.Preserve = ifExists, true
+		s.lostComplete(t, true)
+		c := s.config(t)
+		c.Reader = f.reader(t)
+		r, through, err := s.upload(t.Context(), t, c)
+		s.done(t, r, err)
+		if n := through.Count("UploadPart"); n != 0 || f.versions(t, s.key) > 1 {
+			t.Errorf("%q: %d parts were sent again, %d versions", ifExists, n, f.versions(t, s.key))
+		}
+	}
+	s := f.stop(t, 4)
+	s.interrupt(t, 3)
+	f.put(t, s.key, "another's")
+	c := s.config(t)
+	c.Reader = f.reader(t)
+	if _, _, err := s.upload(t.Context(), t, c); !errors.Is(err, sealift.ErrExists) {
+		t.Errorf("another's: %v", err)
+	}
+	s.clean(t)
+}
+
+// A file that has become so short that it goes by one PutObject leaves nothing of
+// what it was.
+func TestFileThatShrankToOnePart(t *testing.T) {
+	f := start(t)
+	s := f.stop(t, 4)
+	s.interrupt(t, 3)
+	s.data = s.data[:100]
+	if err := os.WriteFile(s.path, s.data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := s.upload(t.Context(), t, s.config(t))
+	s.done(t, r, err)
+	if !strings.Contains(s.said(), "begins again") {
+		t.Errorf("said: %q", s.said())
+	}
+}

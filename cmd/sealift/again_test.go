@@ -290,3 +290,26 @@ func TestListOfAResumedRun(t *testing.T) {
 	}
 	s.over(t)
 }
+
+// Of two runs with the same command line the one that is named goes on.
+func TestTheNamedRunGoesOn(t *testing.T) {
+	sandbox := sandboxtest.Start(t)
+	s := interrupted(t, sandbox, []string{"big.iso"}, "upload", "big.iso", "s3://"+sandbox.Bucket+"/named.iso")
+	run := s.run(t)
+	runs := filepath.Join(s.dir, "state", "sealift", "runs")
+	text, err := os.ReadFile(filepath.Join(runs, run+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{"01KAV8Y0000000000000000000", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"} {
+		if err := os.WriteFile(filepath.Join(runs, other+".json"), []byte(strings.Replace(string(text), run, other, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.sealift(t, 0, "resume", "--json", run); !strings.Contains(got, `"type":"stored"`) || strings.Contains(got, `"run":"7ZZZ`) || strings.Contains(got, `"run":"01KAV8Y`) {
+		t.Errorf("resume says\n%s", got)
+	}
+	if left := stateFiles(t, s, "runs"); len(left) != 2 {
+		t.Errorf("left: %v", left)
+	}
+}

@@ -396,8 +396,9 @@ func (t *Transfer) notBegun(ctx context.Context, err error) error {
 	case t.Journal == nil:
 		return err
 	case errors.Is(err, ErrExists):
-		if left := t.Discard(ctx); left != nil {
-			return t.closeJournal(fmt.Errorf("%w; an earlier upload to it is left: %w", err, left))
+		id := t.Journal.State().UploadID
+		if left := t.MakeRoom(ctx); left != nil {
+			return t.closeJournal(&openError{err, id, left})
 		}
 		return err
 	}

@@ -156,7 +156,8 @@ func (t *Transfer) admit(ctx context.Context) error {
 		return err
 	}
 	if t.plan.Single() && t.Journal != nil { // the source was larger once
-		return t.Discard(ctx)
+		t.tell(s3wire.PutObject, fmt.Errorf("the upload begins again: %w: it had %d bytes and has %d", errDiffers, t.Journal.State().Begin.Source.Size, t.print.Size))
+		return t.MakeRoom(ctx)
 	}
 	return nil
 }
@@ -220,12 +221,10 @@ func (t *Transfer) refuseExisting(ctx context.Context) error {
 	}
 	found, err := t.head(ctx)
 	switch {
+	case err == nil && found.Meta(TransferMetadata) == t.ID && (t.Journal != nil || t.Again && !t.Overwrite):
+		return nil // an earlier process may have stored it: that is found out by its sum
 	case err == nil && t.Overwrite && !t.Same(found, t.print):
 		return nil
-	case err == nil && t.Journal != nil && found.Meta(TransferMetadata) == t.ID:
-		return nil // what an earlier process completed, as will be found out
-	case err == nil && !t.Overwrite && t.Again && t.plan.Single() && found.Meta(TransferMetadata) == t.ID:
-		return nil // S3 is asked, and refuses: then its sum is looked at
 	case err == nil:
 		t.existing = &found
 		return ErrExists
