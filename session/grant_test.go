@@ -247,8 +247,12 @@ func TestWrongLocalClock(t *testing.T) {
 		if left := time.Until(creds.Expires); err != nil || (left-time.Hour).Abs() > time.Minute {
 			t.Errorf("clock wrong by %v: %v left, %v", wrong, left, err)
 		}
-		if id, _ := s.Identity(""); id.Expires.Sub(server.now().Add(time.Hour)).Abs() > time.Minute {
+		id, _ := s.Identity("")
+		if id.Expires.Sub(server.now().Add(time.Hour)).Abs() > time.Minute {
 			t.Errorf("clock wrong by %v: receipts say %v", wrong, id.Expires)
+		}
+		if left := time.Until(id.Ends); (left - time.Hour).Abs() > time.Minute {
+			t.Errorf("clock wrong by %v: the bar says %v", wrong, left)
 		}
 	}
 }

@@ -237,7 +237,14 @@ func TestFailedRenewalKeepsWhatWorks(t *testing.T) {
 			return nil
 		}
 		server := &clock{latency: time.Second, fail: down}
-		s := open(t, session.Config{STS: server}, session.Grant{Duration: 15 * time.Minute})
+		var delays int
+		heard := func(at session.Identity, again time.Duration, err error) {
+			delays++
+			if left := time.Until(at.Ends); left <= 0 || left > 5*time.Minute+30*time.Second || again <= 0 || again > max(left, 2*time.Second) || err == nil {
+				t.Errorf("%v before the end: again in %v, %v", left, again, err)
+			}
+		}
+		s := open(t, session.Config{STS: server, OnDelay: heard}, session.Grant{Duration: 15 * time.Minute})
 		start := time.Now()
 		for time.Since(start) < 14*time.Minute+45*time.Second {
 			creds, err := s.Retrieve(t.Context())
@@ -246,8 +253,8 @@ func TestFailedRenewalKeepsWhatWorks(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if n := server.count(); n < 5 || n > 60 {
-			t.Errorf("tried %d times", n)
+		if n := server.count(); n < 5 || n > 60 || delays != n-1 {
+			t.Errorf("tried %d times, of which %d delays were told", n, delays)
 		}
 		time.Sleep(10 * time.Second)
 		if _, err := s.Retrieve(t.Context()); err == nil {

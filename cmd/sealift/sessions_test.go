@@ -140,6 +140,29 @@ func TestOutageOfSTSKeepsTheUpload(t *testing.T) {
 	c.goesOn(t)
 }
 
+// The same with a folder: its uploads are kept, and none of its files is lost
+// from sight.
+func TestOutageOfSTSKeepsTheUploadsOfAFolder(t *testing.T) {
+	t.Parallel() // it waits for a session to end
+	sandbox := sandboxtest.Start(t, "--min-session", "1s")
+	c := newTrial(t, sandbox, 800*time.Millisecond, "--session-duration", "6s", "--concurrency", "2", "--keep-trying", "2s")
+	randomFile(t, c.dir, "other.iso", trialParts*5<<20)
+	randomFile(t, c.dir, "small", 100)
+	c.args = append(c.args[:len(c.args)-2], "--exclude", "state/**", "--exclude", "tmp/**", ".", "s3://"+sandbox.Bucket+"/folder/")
+	c.proxy.meddle(from(1, isSTS, func(w http.ResponseWriter, r *http.Request) bool { panic(http.ErrAbortHandler) }))
+	c.ends(t, 3, "which lasts ", kept)
+	c.proxy.meddle(nil)
+	c.proxy.delay = 0
+	before := c.proxy.sent.Load()
+	c.ends(t, 0, "resuming ", "of 12 parts are stored")
+	if sent := c.proxy.sent.Load() - before; sent < 1 || sent >= 2*trialParts {
+		t.Errorf("%d parts were sent, of %d", sent, 2*trialParts)
+	}
+	if n := openUploads(t, sandbox); n != 0 {
+		t.Errorf("%d uploads are open", n)
+	}
+}
+
 // A session that is revoked ends the run at once. The upload is kept as long as
 // that lasts, and gone on with.
 func TestRevokedSessionStopsAtOnce(t *testing.T) {
