@@ -137,6 +137,7 @@ func TestOutageOfSTSKeepsTheUpload(t *testing.T) {
 	c := newTrial(t, sandbox, time.Second, "--session-duration", "6s", "--concurrency", "1", "--keep-trying", "2s")
 	c.proxy.meddle(from(1, isSTS, func(w http.ResponseWriter, r *http.Request) bool { panic(http.ErrAbortHandler) }))
 	c.ends(t, 3, "which lasts ", kept)
+	c.ends(t, 1, "assume role ", "hint: nothing answered") // still down: nothing is forgotten
 	c.goesOn(t)
 }
 
