@@ -22,7 +22,8 @@ import (
 
 // IgnoreName is what an ignore file in a tree is called. Its rules are those of
 // gitignore(5), for the folder it lies in and those below; deeper files are
-// heard first. It is itself a file like any other, and is sent unless a rule
+// heard first; but ? and sets stand for a character, where git has them stand
+// for a byte of its UTF-8. It is itself a file like any other, and is sent unless a rule
 // leaves it out, as git keeps a .gitignore.
 const IgnoreName = ".sealiftignore"
 

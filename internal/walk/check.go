@@ -22,31 +22,32 @@ type root struct {
 // inside it, however it is spelled (ErrOverlap), if two files have one name
 // (ErrClash), and if one is in Tree.Skip (ErrSkipped). Walk checks as well.
 func (t Tree) Check() error {
-	_, _, err := t.look()
+	_, _, _, err := t.look()
 	return err
 }
 
-func (t Tree) look() (roots []root, skip []fs.FileInfo, err error) {
+func (t Tree) look() (roots []root, skip []fs.FileInfo, late []string, err error) {
 	if len(t.Sources) == 0 {
-		return nil, nil, errors.New("no sources")
+		return nil, nil, nil, errors.New("no sources")
 	}
 	for _, path := range t.Sources {
 		r, err := lookAt(path)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		roots = append(roots, r)
 	}
 	if t.Names != nil && (len(roots) != 1 || !roots[0].info.IsDir()) {
-		return nil, nil, fmt.Errorf("%w to take them from", ErrListed)
+		return nil, nil, nil, fmt.Errorf("%w to take them from", ErrListed)
 	}
 	for _, path := range t.Skip {
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
+			late = append(late, path)
 			continue
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		skip = append(skip, info)
 	}
@@ -54,10 +55,10 @@ func (t Tree) look() (roots []root, skip []fs.FileInfo, err error) {
 		func(all []root) error { return checkSkipped(all, skip) }, checkFolders, checkFiles,
 	} {
 		if err := check(roots); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
-	return roots, skip, nil
+	return roots, skip, late, nil
 }
 
 // lookAt opens the source, so that one which cannot be read is told at once.

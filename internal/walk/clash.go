@@ -29,7 +29,7 @@ func (w *walker) clash(name string) (path string, clash bool) {
 // gave reports whether a walk of r yields the file of that name.
 func (w *walker) gave(r root, name, path string) bool {
 	info, err := w.stat(path)
-	if err != nil || !info.Mode().IsRegular() || w.skips(info) {
+	if err != nil || !info.Mode().IsRegular() || w.skips(path, info) {
 		return false
 	}
 	for i := range name {
@@ -44,7 +44,7 @@ func (w *walker) gave(r root, name, path string) bool {
 func (w *walker) goes(r root, name string) bool {
 	path := join(r.path, filepath.FromSlash(name))
 	info, err := w.stat(path)
-	return err == nil && info.IsDir() && !w.skips(info) && w.keep(Entry{Path: path, Name: name, Info: info})
+	return err == nil && info.IsDir() && !w.skips(path, info) && w.keep(Entry{Path: path, Name: name, Info: info})
 }
 
 func (w *walker) stat(path string) (fs.FileInfo, error) {

@@ -126,7 +126,7 @@ func (w *walker) entry(ctx context.Context, d *folder, base string) bool {
 
 // enter goes into the folder e, which d has by the name base.
 func (w *walker) enter(ctx context.Context, d *folder, e Entry, base string, link bool) bool {
-	if w.skips(e.Info) {
+	if w.skips(e.Path, e.Info) {
 		e.Kind = Skipped
 		return w.yield(e, nil)
 	}

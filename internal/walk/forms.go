@@ -85,7 +85,7 @@ func (w *walker) hash(base string) uint64 { return maphash.String(w.seed, w.tree
 // sends reports whether what d has by that name is to be sent.
 func (w *walker) sends(d *folder, base string) bool {
 	e, _, err := w.look(d, base)
-	return err == nil && (e.Info.IsDir() || e.Info.Mode().IsRegular()) && !w.skips(e.Info) && checkName(e.Name) == nil && w.keep(e)
+	return err == nil && (e.Info.IsDir() || e.Info.Mode().IsRegular()) && !w.skips(e.Path, e.Info) && checkName(e.Name) == nil && w.keep(e)
 }
 
 // names calls do with the name of each entry of d.

@@ -151,7 +151,7 @@ func (w *walker) along(ctx context.Context, handle *os.Root, before []step, name
 // it is a Fault.
 func (w *walker) passes(ctx context.Context, handle *os.Root, name string) (Kind, error) {
 	at := join(w.roots[0].path, filepath.FromSlash(name))
-	if info, err := os.Stat(at); err == nil && w.skips(info) {
+	if info, err := os.Stat(at); err == nil && w.skips(at, info) {
 		return Skipped, nil
 	}
 	if w.tree.Keep != nil && !w.tree.Keep(at, name, true) {

@@ -22,6 +22,8 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Errors by what a caller can do about them, wrapped with the paths.
@@ -69,7 +71,7 @@ type Tree struct {
 	Form func(base string) string
 
 	// Skip are files and folders never to be sent, such as the program's own
-	// state. Those that do not exist when the walk begins are not known by it.
+	// state; also those that come to be while the walk is under way.
 	Skip []string
 }
 
@@ -100,12 +102,12 @@ type Entry struct {
 // that stops early leaves nothing open.
 func (t Tree) Walk(ctx context.Context) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		roots, skip, err := t.look()
+		roots, skip, late, err := t.look()
 		if err != nil {
 			yield(Entry{}, err)
 			return
 		}
-		w := &walker{tree: t, yield: yield, skip: skip, roots: roots, files: map[string]int{},
+		w := &walker{tree: t, yield: yield, skip: skip, late: late, roots: roots, files: map[string]int{},
 			seed: maphash.MakeSeed(), sieve: sieve{room: mostForms}, asked: map[string]*folder{}}
 		if t.Names != nil {
 			w.listed(ctx, roots[0])
@@ -131,6 +133,7 @@ type walker struct {
 	tree  Tree
 	yield func(Entry, error) bool
 	skip  []fs.FileInfo
+	late  []string // of Tree.Skip, those that did not exist yet
 	roots []root
 	files map[string]int // the sources that are files: name to index
 	index int            // of the source being walked
@@ -172,7 +175,7 @@ func (w *walker) keep(e Entry) bool {
 // file yields what is no folder.
 func (w *walker) file(e Entry) bool {
 	switch {
-	case w.skips(e.Info):
+	case w.skips(e.Path, e.Info):
 		e.Kind = Skipped
 	case !e.Info.Mode().IsRegular():
 		return w.fault(e, fmt.Errorf("%w: it is a %s", ErrKind, kindOf(e.Info.Mode())))
@@ -189,7 +192,18 @@ func (w *walker) fault(e Entry, err error) bool {
 	return w.yield(e, nil)
 }
 
-func (w *walker) skips(info fs.FileInfo) bool {
+// skips reports whether what is at path is one of Tree.Skip.
+func (w *walker) skips(path string, info fs.FileInfo) bool {
+	w.late = slices.DeleteFunc(w.late, func(skip string) bool {
+		if !w.tree.Follow && !strings.EqualFold(filepath.Base(skip), filepath.Base(path)) {
+			return false // it cannot be that
+		}
+		there, err := os.Stat(skip)
+		if err == nil {
+			w.skip = append(w.skip, there)
+		}
+		return err == nil
+	})
 	for _, s := range w.skip {
 		if os.SameFile(s, info) {
 			return true

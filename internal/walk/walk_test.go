@@ -310,3 +310,26 @@ func descriptors(t *testing.T) int {
 	}
 	return len(open)
 }
+
+// What is not to be sent may come to be while the walk is under way, as the
+// list of receipts does.
+func TestSkipsWhatComesLater(t *testing.T) {
+	for _, follow := range []bool{false, true} {
+		top := tree(t, "a", "later/x")
+		var found []string
+		for e, err := range (Tree{Sources: []string{top + "/a", top + "/later"}, Follow: follow, Skip: []string{top + "/later/roll"}}).Walk(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == File {
+				found = append(found, e.Name)
+			}
+			if e.Name == "a" {
+				grow(t, top, "later/roll", "later/link -> roll")
+			}
+		}
+		if !slices.Equal(found, []string{"a", "x"}) {
+			t.Errorf("follow %v: found %q", follow, found)
+		}
+	}
+}
