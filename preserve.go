@@ -25,7 +25,7 @@ func preserve(o *Options, modified time.Time, mode fs.FileMode) {
 	if metadata == nil {
 		metadata = make(map[string]string, 3)
 	}
-	if _, given := metadata[timeMetadata]; !given {
+	if _, given := metadata[timeMetadata]; !given && inRange(modified) {
 		metadata[timeMetadata] = seconds(modified)
 	}
 	if _, given := metadata[modeMetadata]; !given {
@@ -33,6 +33,10 @@ func preserve(o *Options, modified time.Time, mode fs.FileMode) {
 	}
 	o.Metadata = metadata
 }
+
+// inRange reports whether a time is one that nanoseconds since 1970 have, which
+// is how it is read again: none is better than another one.
+func inRange(at time.Time) bool { return time.Unix(0, at.UnixNano()).Equal(at) }
 
 // unixMode is a regular file's mode as stat(2) gives it.
 func unixMode(mode fs.FileMode) uint32 {

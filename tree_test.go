@@ -265,6 +265,32 @@ func TestTimeAndModeAreKeptAsRcloneDoes(t *testing.T) {
 	}
 }
 
+// A time that rclone cannot read is not kept as another.
+func TestTimeBeyondNanosecondsIsNotKept(t *testing.T) {
+	w := plant(t, nil)
+	top := grow(t, "f")
+	path := filepath.Join(top, "f")
+	if err := os.Chtimes(path, time.Time{}, time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+		t.Skip(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.ModTime().Year() < 2300 {
+		t.Skip("this file system has no such times")
+	}
+	tree := w.tree(top)
+	tree.Options.Preserve = true
+	if sum, err := w.send(t, t.Context(), tree); err != nil {
+		t.Fatal(sum, err)
+	}
+	k := w.prefix + "f"
+	head, err := w.admin.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &w.Bucket, Key: &k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, kept := head.Metadata["mtime"]; kept || head.Metadata["mode"] == "" {
+		t.Errorf("metadata is %v, with the time %s", head.Metadata, at)
+	}
+}
+
 // With a reader, "changed" sends a tree twice only where it changed.
 func TestChangedSendsWhatChanged(t *testing.T) {
 
