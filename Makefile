@@ -6,31 +6,33 @@ SIZE ?= 3072
 FILES ?= 1000000
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test race lint fuzz bench peers check
+.PHONY: help build demo test race sweep crash lint fuzz bench peers check
 
 help:    ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
 
 build:   ## both programs, into bin/
 	@test -x bin/sealift || echo "building; the first time takes some minutes" >&2
-	@go build -o bin/ ./cmd/sealift
-	@cd sandbox && go build -o ../bin/ ./cmd/sealift-sandbox
+	@go build -o bin/ ./cmd/sealift && cd sandbox && go build -o ../bin/ ./cmd/sealift-sandbox
 
 demo: build ## the whole story on a local AWS; FILE=big.iso for a file of your own
 	@bin/sealift demo $(if $(FILE),"$(FILE)")
 
 test:    ## every test of both modules
-	go test ./...
-	cd sandbox && go test ./...
+	go test ./... && cd sandbox && go test ./...
 
 race:    ## the same with the race detector; wants a C compiler
-	CGO_ENABLED=1 go test -race $(COVER) $$(go list ./... | grep -v /bench)
-	cd sandbox && CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race $(COVER) $$(go list ./... | grep -v /bench) && cd sandbox && CGO_ENABLED=1 go test -race ./...
+
+sweep:   ## every fault at every request, and the other figures of docs/reliability.md; SEALIFT_SEED=n repeats one
+	@SEALIFT_SWEEP=full go test . -run TestSweep -count=1 -v -timeout 60m
+
+crash:   ## kill -9 CRASHES=500 uploads, each up to three times, and go on with them
+	@SEALIFT_CRASHES=$(or $(CRASHES),500) go test ./cmd/sealift -run TestKilledUploadsAreResumed -count=1 -v -timeout 90m
 
 lint:    ## formatting, vet, staticcheck, known vulnerabilities
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt: run gofmt -w on these"; exit 1; }
-	go vet ./... && cd sandbox && go vet ./...
-	go run $(STATICCHECK) ./... && cd sandbox && go run $(STATICCHECK) ./...
+	go vet ./... && go run $(STATICCHECK) ./... && cd sandbox && go vet ./... && go run $(STATICCHECK) ./...
 	@.ci/vulnerabilities $(GOVULNCHECK)
 
 fuzz:    ## every fuzz target for FUZZTIME each

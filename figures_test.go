@@ -28,7 +28,7 @@ import (
 
 // bubble gives do a rig in a bubble of its own, with a folder for journals.
 func bubble(t *testing.T, w *wrongs, where, path string, data []byte, do func(ctx context.Context, r *rig)) {
-	folder, err := os.MkdirTemp("", "bubble")
+	folder, err := scratch()
 	if err != nil {
 		t.Error(err)
 		return
@@ -51,7 +51,7 @@ func bubble(t *testing.T, w *wrongs, where, path string, data []byte, do func(ct
 // However the answer to Complete is lost, how often, and whether the process
 // lives to see the next, there is one object and one receipt, and no part is
 // sent again.
-func TestLostCompletes(t *testing.T) {
+func TestSweepOfLostCompletes(t *testing.T) {
 	w := &wrongs{t: t, seed: seed(t)}
 	n := figure(t, 1000, 60)
 	data := fill(10*mib + 99)
@@ -195,7 +195,7 @@ func (m *mutable) change() error {
 
 // Whatever happens to the file at whatever step, what is called stored is what
 // the file on the disk was at one moment.
-func TestMutatedSources(t *testing.T) {
+func TestSweepOfChangingSources(t *testing.T) {
 	w := &wrongs{t: t, seed: seed(t)}
 	n := figure(t, 10_000, 150)
 	base := fill(10*mib + 5000)
@@ -268,7 +268,7 @@ func (m *mutable) was(r *rig, got *receipt.Receipt) error {
 
 // One bit that flips on the way, after the sum was made, is refused; the next
 // attempt stores what was meant.
-func TestFlippedBits(t *testing.T) {
+func TestSweepOfFlippedBits(t *testing.T) {
 	w := &wrongs{t: t, seed: seed(t)}
 	n := figure(t, 10_000, 600)
 	var flipped, refused, stored, failed atomic.Int64
@@ -349,8 +349,8 @@ func (i *issuer) expired(id string) bool {
 
 // Three hours of 64 parts at a time, with sessions of 15 minutes: no part
 // fails, and STS is asked once for each renewal.
-func TestThreeHoursOfShortSessions(t *testing.T) {
-	rounds := figure(t, 36, 18) // of 64 parts; fewer ones take longer
+func TestSweepOfShortSessions(t *testing.T) {
+	rounds := map[bool]int{true: 36, false: 18}[full()] // of 64 parts
 	pace := 3 * time.Hour / time.Duration(rounds)
 	synctest.Test(t, func(t *testing.T) {
 		issuer := &issuer{expires: map[string]time.Time{}}
@@ -361,8 +361,7 @@ func TestThreeHoursOfShortSessions(t *testing.T) {
 			t.Fatal(err)
 		}
 		s3 := newMemory()
-		s3.blind, s3.expired = true, issuer.expired
-		s3.pace = pace
+		s3.pace, s3.expired = pace, issuer.expired
 		var retried atomic.Int64
 		up, err := sealift.New(sealift.Config{Credentials: s, Region: "eu-west-1", Transport: s3, Budget: sealift.NewBudget(64, 0), OnEvent: func(e sealift.Event) {
 			if e.Type == "retried" || e.Type == "waiting" {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -44,10 +46,16 @@ func figure(t *testing.T, whole, part int) int {
 	switch {
 	case full():
 		return whole
-	case testing.Short():
-		return max(1, part/10)
+	case testing.Short(), raced():
+		return max(1, part/6)
 	}
 	return part
+}
+
+// raced reports whether the race detector is on, which takes its time.
+func raced() bool {
+	info, _ := debug.ReadBuildInfo()
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // shards does n things on all processors, each with a random source of its own
@@ -63,6 +71,16 @@ func shards(n int, seed uint64, do func(i int, random *rand.Rand)) {
 		})
 	}
 	all.Wait()
+}
+
+// scratch makes a folder for journals, in memory where it can: there are
+// thousands, and what a disk does to them is shown elsewhere.
+func scratch() (string, error) {
+	dir, err := os.MkdirTemp("/dev/shm", "sealift")
+	if err != nil {
+		return os.MkdirTemp("", "sealift")
+	}
+	return dir, nil
 }
 
 // wrongs are what went wrong, told of all at the end, and not without end.

@@ -226,7 +226,7 @@ func TestSweepOfFaults(t *testing.T) {
 	random := rand.New(rand.NewPCG(w.seed, 0))
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	possible := len(all)
-	all = append(once(all), all[:figure(t, possible, 600)]...)
+	all = append(once(all), all[:figure(t, possible, 500)]...)
 	small, large := file(t, fill(1000)).Name(), file(t, fill(10*mib+4321)).Name()
 	var mu sync.Mutex
 	ends := map[string]int{}
@@ -270,7 +270,7 @@ func (s scene) play(t *testing.T, w *wrongs, source string, random *rand.Rand) (
 	}
 	folder := ""
 	if s.journal != "" {
-		if folder, err = os.MkdirTemp("", "sweep"); err != nil {
+		if folder, err = scratch(); err != nil {
 			t.Error(err)
 			return "error"
 		}
