@@ -66,6 +66,7 @@ func TestSweepOfLostCompletes(t *testing.T) {
 	shards(n, w.seed, func(i int, random *rand.Rand) {
 		where := fmt.Sprintf("run %d", i)
 		bubble(t, w, where, path, data, func(ctx context.Context, r *rig) {
+			r.config.KeepTrying = time.Hour // two black holes alone last ten minutes
 			r.reader = random.IntN(2) == 0
 			dies := random.IntN(3) == 0
 			if dies {
@@ -175,7 +176,7 @@ func (m *mutable) change() error {
 		if err != nil {
 			return err
 		}
-		m.at = nil
+		m.at, m.states = nil, append(m.states, []byte("another")) // for who opens it anew
 		return nil
 	case 3: // one bit
 		now[at] ^= 1 << m.random.IntN(8)
@@ -193,7 +194,8 @@ func (m *mutable) change() error {
 	return errors.Join(err, os.Chtimes(m.path, when, when))
 }
 
-// Whatever happens to the file at whatever step, what is called stored is what
+// Whatever happens to the file at whatever step, or before an upload that stopped
+// is gone on with, what is called stored is what
 // the file on the disk was at one moment.
 func TestSweepOfChangingSources(t *testing.T) {
 	w := &wrongs{t: t, seed: seed(t)}
@@ -217,8 +219,14 @@ func TestSweepOfChangingSources(t *testing.T) {
 		}
 		defer os.Remove(m.path)
 		bubble(t, w, where, m.path, base[:size], func(ctx context.Context, r *rig) {
+			if resumed := size > 5*mib && random.IntN(4) == 0; !resumed {
+				r.folder = ""
+			} else if !r.interrupt(ctx) {
+				w.add(where, "not interrupted")
+			} else if err := m.change(); err != nil {
+				w.add(where, "%v", err)
+			}
 			r.s3.step = m.step
-			r.folder = ""
 			r.options.SourceHash = []string{"", "", "", "sha256", "strict"}[random.IntN(5)]
 			r.config.Budget = sealift.NewBudget(1+random.IntN(4), 0)
 			got, err := r.upload(ctx, fault.New(r.s3))
@@ -238,8 +246,8 @@ func TestSweepOfChangingSources(t *testing.T) {
 				}
 			case !errors.Is(err, sealift.ErrSourceChanged) || !changed:
 				w.add(where, "%v", err)
-			case len(r.objects()) > 0 || r.mine() > 0:
-				w.add(where, "refused, with %d objects and %d uploads open: %v", len(r.objects()), r.mine(), err)
+			case len(r.objects()) > 0 || r.mine() > 0 || r.journals() > 0:
+				w.add(where, "refused, with %d objects, %d uploads open, %d journals: %v", len(r.objects()), r.mine(), r.journals(), err)
 			default:
 				refused.Add(1)
 			}
@@ -251,8 +259,8 @@ func TestSweepOfChangingSources(t *testing.T) {
 // was says what is wrong with an object that should be what the file once was.
 func (m *mutable) was(r *rig, got *receipt.Receipt) error {
 	there := r.objects()
-	if len(there) != 1 || r.mine() != 0 {
-		return fmt.Errorf("%d objects, %d uploads open", len(there), r.mine())
+	if len(there) != 1 || r.mine() != 0 || r.journals() != 0 {
+		return fmt.Errorf("%d objects, %d uploads open, %d journals", len(there), r.mine(), r.journals())
 	}
 	for _, state := range m.states {
 		if !there[0].equals(state) {

@@ -317,7 +317,7 @@ func (s scene) run(ctx context.Context, r *rig, w *wrongs, random *rand.Rand) st
 	case errors.Is(err, sealift.ErrResumable) != (r.journals() > 0) && !errors.Is(err, sealift.ErrUnknownOutcome) && !strings.Contains(err.Error(), "still open"):
 		w.add(s.String(), "%d journals after %v", r.journals(), err)
 	case errors.Is(err, sealift.ErrUnknownOutcome) && r.journals() == 0:
-		return "unproven"
+		return "unproven " + s.op
 	case r.journals() > 0:
 		return s.goOn(ctx, r, w, orphans, err, lies)
 	case len(r.objects()) > 0 && !s.taken && !lies:
