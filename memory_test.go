@@ -28,8 +28,7 @@ type memory struct {
 	step    func()            // called when something happens, from many goroutines; may be nil
 	spoil   func([]byte)      // changes what came of a body; may be nil
 	expired func(string) bool // whether that key id is not taken any more; may be nil
-	blind   bool              // bodies are summed and not kept
-	pace    time.Duration     // how long it takes until a part has come; 0 is at once
+	pace    time.Duration     // how long it takes until a part has come, whose bytes are then not looked at; 0 is at once
 
 	mu       sync.Mutex
 	seq      int
