@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 )
@@ -89,35 +88,64 @@ func (r *reader) contained() {
 			r.consume(1)
 			return
 		}
-		n, err := r.whole(sibling)
-		switch {
-		case err != nil:
-			r.stop(ErrNotTrail, "what follows its Records is %+q", head(r.text()))
-		case bytes.Contains(r.text()[:n], []byte(`"Records"`)):
-			r.fault(JSON(r.text()[:n]), fmt.Errorf("%w: %+q", ErrDuplicate, "Records"))
-		}
+		r.sibling()
+	}
+}
+
+// sibling reads what stands beside Records. Another Records is told of, and
+// read: nobody knows which of both another reader would take.
+func (r *reader) sibling() {
+	again := false
+	n, err := r.whole(func(b []byte) (n int, err error) {
+		n, again, err = behindComma(b)
+		return n, err
+	})
+	switch {
+	case errors.Is(err, errShort):
+		r.cut()
+		return
+	case err != nil:
+		r.stop(ErrNotTrail, "what follows its Records is %+q", head(r.text()))
+		return
+	}
+	if again {
+		r.fault("", fmt.Errorf("%w: %+q", ErrDuplicate, "Records"))
+	}
+	r.consume(n)
+	if c, err := r.peek(); err == nil && c == '[' && again {
+		r.records()
+		return
+	}
+	n, err = r.whole(func(b []byte) (int, error) { return skim(b, 0) })
+	switch {
+	case errors.Is(err, ErrSize):
+		r.pass()
+	case err != nil:
+		r.cut()
+	default:
 		r.consume(n)
 	}
 }
 
-// sibling is how long a comma, a name and a value are.
-func sibling(b []byte) (n int, err error) {
+// behindComma is where the value behind a comma, a name and a colon begins, and
+// whether the name is Records.
+func behindComma(b []byte) (n int, records bool, err error) {
 	if b[0] != ',' {
-		return 0, errNone
+		return 0, false, errNone
 	}
-	for _, behind := range []byte{':', 0} {
-		n = blank(b, n+1)
-		if n, err = skim(b, n); err != nil {
-			return 0, err
-		}
-		if n = blank(b, n); n >= len(b) {
-			return 0, errShort
-		}
-		if behind != 0 && b[n] != behind {
-			return 0, errNone
-		}
+	from := blank(b, 1)
+	n, err = skim(b, from)
+	if err != nil {
+		return 0, false, err
 	}
-	return n, nil
+	name := string(b[from:n])
+	if n = blank(b, n); n >= len(b) {
+		return 0, false, errShort
+	}
+	if b[n] != ':' {
+		return 0, false, errNone
+	}
+	return n + 1, name == `"Records"`, nil
 }
 
 // records reads an array of records.

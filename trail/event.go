@@ -2,6 +2,7 @@ package trail
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 )
@@ -97,6 +98,9 @@ func (p Position) String() string {
 func (e Event) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "%s: %s", e.Position, escape(e.Name))
 }
+
+// LogValue is what Format says.
+func (e Event) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(e)) }
 
 // escape makes text from outside safe to print: what is not plain shows as in
 // a Go string.

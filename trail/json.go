@@ -3,6 +3,7 @@ package trail
 import (
 	"fmt"
 	"iter"
+	"log/slog"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -17,6 +18,9 @@ type JSON string
 func (j JSON) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "JSON of %d bytes", len(j))
 }
+
+// LogValue is what Format says.
+func (j JSON) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(j)) }
 
 // Get is the value at a path of names, each spelled exactly; "" where there is
 // none.

@@ -86,6 +86,7 @@ func (r *reader) read(name string, from io.Reader, yield func(Event, error) bool
 
 // ended says how the file ended, if not well.
 func (r *reader) ended(values int) {
+	r.speak()
 	switch {
 	case r.err != io.EOF:
 		r.fault("", r.err)
@@ -187,7 +188,7 @@ func (r *reader) pass() {
 			case c == '}' || c == ']':
 				depth--
 			}
-			if depth == 0 {
+			if depth == 0 && !quoted {
 				r.consume(i + 1)
 				return
 			}
@@ -220,11 +221,26 @@ func (r *reader) whole(step func(b []byte) (int, error)) (n int, err error) {
 			return n, err
 		case len(r.text()) >= r.options.MaxRecord:
 			return 0, fmt.Errorf("%w: over %d bytes", ErrSize, r.options.MaxRecord)
-		case !r.more(r.options.MaxRecord):
+		case !r.longer():
 			return 0, errShort
 		}
-		r.speak()
 	}
+}
+
+// longer gets more text: of a long one a quarter more, for a step begins anew
+// with each.
+func (r *reader) longer() bool {
+	want := 1
+	if n := len(r.text()); n > 4*windowSize {
+		want = n / 4
+	}
+	for before := len(r.text()); len(r.text()) < before+want; {
+		if !r.more(r.options.MaxRecord) {
+			return len(r.text()) > before
+		}
+	}
+	r.speak()
+	return true
 }
 
 // peek is the next byte that is no white space, where the text then begins.
@@ -252,6 +268,7 @@ func (r *reader) speak() {
 
 // cut says that the file ends before its records do, and why.
 func (r *reader) cut() {
+	r.speak()
 	err := r.err
 	switch {
 	case err == io.EOF && r.record == 0:

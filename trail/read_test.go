@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -236,6 +237,12 @@ func TestFurtherGzipMembersAreNamed(t *testing.T) {
 	if from := faults[0].Position.Offset; from != int64(len(first)) || events[0].Position.Offset >= from || events[1].Position.Offset < from {
 		t.Errorf("the second member is said to begin at %d, want %d", from, len(first))
 	}
+	for name, more := range map[string]string{"nothing": zipped(""), "blanks": zipped(" \n")} {
+		events, faults = read(zipped(first)+more, trail.Options{})
+		if names(events) != "One" || len(faults) != 1 || !errors.Is(faults[0], trail.ErrMembers) {
+			t.Errorf("a member of %s: read %q and %v", name, names(events), faults)
+		}
+	}
 	events, faults = read(zipped(first)+"more", trail.Options{})
 	if names(events) != "One" || len(faults) != 1 || !errors.Is(faults[0], trail.ErrMembers) {
 		t.Errorf("bytes behind it: read %q and %v", names(events), faults)
@@ -294,7 +301,9 @@ func TestPrintingAnEventShowsNoToken(t *testing.T) {
 	if got := events[0].Response.Get("credentials", "sessionToken").Text(); got != "SECRET" {
 		t.Fatalf("got %q", got)
 	}
-	for _, shown := range []string{fmt.Sprint(events), fmt.Sprintf("%+v", events), fmt.Sprintf("%#v %s", events[0], events[0].Response)} {
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("seen", "event", events[0], "response", events[0].Response)
+	for _, shown := range []string{log.String(), fmt.Sprint(events), fmt.Sprintf("%+v", events), fmt.Sprintf("%#v %s", events[0], events[0].Response)} {
 		if strings.Contains(shown, "SECRET") {
 			t.Errorf("shows %s", shown)
 		}
@@ -315,5 +324,33 @@ func TestJSONIsReadAsTolerantlyAsCloudTrailWritesIt(t *testing.T) {
 	}
 	if got := list.Get("é\n").Text(); got != "é😀/" || list.Get("n") != "" || list.Get("N") != "" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What stands beside the records hides none of them.
+func TestRecordsAreFoundAmongOtherMembers(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":{"Records":[]},"Records":[` + one + `],"b":["]"],"c":1}`:              "One",
+		`{"Records":[` + one + `],"Records":[` + two + `],"Records":null}`:          "One name given twice Two name given twice",
+		`{"Records":[` + one + `]}` + "\n" + `{"Records":[` + two + `]}`:            "One Two",
+		`{"Records":[` + one + `],"x":"` + strings.Repeat("x", 70_000) + `"}` + two: "One Two",
+		`{"Records":[` + one + `],"x"}`:                                             "One no CloudTrail records",
+		`{"Records":[` + one + `],"x":`:                                             "One cut short",
+	} {
+		var got []string
+		for e, err := range trail.Read("log", strings.NewReader(text), trail.Options{MaxRecord: 65_536}) {
+			if err == nil {
+				got = append(got, e.Name)
+				continue
+			}
+			for _, base := range []error{trail.ErrDuplicate, trail.ErrNotTrail, trail.ErrTruncated} {
+				if errors.Is(err, base) {
+					got = append(got, base.Error())
+				}
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%.60s…: read %q, want %q", text, got, want)
+		}
 	}
 }

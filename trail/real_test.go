@@ -44,6 +44,12 @@ func count(t *testing.T, set string) tally {
 		if len(e.Variants) > 0 || ids[e.ID] {
 			t.Errorf("%v: variants %q, or its id came before", e, e.Variants)
 		}
+		var s standard
+		byStandard(t, string(e.Raw), &s)
+		if s.EventTime.IsZero() { // Logstash has renamed it
+			s.EventTime = e.Time
+		}
+		same(t, e, s)
 		ids[e.ID], names[e.Name] = true, true
 		got.events++
 		if e.ErrorCode != "" {
@@ -66,4 +72,37 @@ func count(t *testing.T, set string) tally {
 	}
 	got.keys, got.names = len(keys), len(names)
 	return got
+}
+
+// So it is with a filter: of real records too it keeps what Keep keeps.
+func TestThePrefilterDropsNoRealRecordThatIsWanted(t *testing.T) {
+	for _, set := range []string{"invictus", "otrf", "stratus"} {
+		dir := real(t, set)
+		var all []trail.Event
+		for e := range folder(t.Context(), dir, trail.Options{}) {
+			all = append(all, e)
+		}
+		for i := range 60 {
+			pick := all[i*len(all)/60]
+			for _, f := range []trail.Filter{
+				{Names: []string{pick.Name}}, {Principal: pick.Identity.ARN, From: pick.Time}, {Principal: pick.Identity.KeyID},
+				{Role: pick.Identity.IssuerARN}, {Role: pick.Identity.IssuerName}, {Bucket: pick.Bucket, To: pick.Time},
+				{From: pick.Time, To: pick.Time.Add(1)},
+			} {
+				want := 0
+				for _, e := range all {
+					if f.Keep(e) {
+						want++
+					}
+				}
+				got := 0
+				for range folder(t.Context(), dir, trail.Options{Filter: f}) {
+					got++
+				}
+				if got != want {
+					t.Errorf("%s: %+v keeps %d, want %d", set, f, got, want)
+				}
+			}
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"encoding/binary"
 	"errors"
 	"math/bits"
 )
@@ -70,7 +69,7 @@ func skimNested[T ~string | ~[]byte](b T, i int) (end int, err error) {
 }
 
 func skimString[T ~string | ~[]byte](b T, i int) (end int, err error) {
-	for i++; i < len(b); {
+	for i = plain(b, i+1); i < len(b); i = plain(b, i) {
 		switch b[i] {
 		case '"':
 			return i + 1, nil
@@ -92,9 +91,11 @@ const (
 // string: a quote, a backslash, a control character or the start of a longer
 // rune. It looks at eight bytes at a time: of the bytes that the sums mark the
 // lowest is exact, for carries go upwards.
-func plain(b []byte, i int) int {
+func plain[T ~string | ~[]byte](b T, i int) int {
 	for len(b)-i >= 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
+		e := b[i : i+8]
+		x := uint64(e[0]) | uint64(e[1])<<8 | uint64(e[2])<<16 | uint64(e[3])<<24 |
+			uint64(e[4])<<32 | uint64(e[5])<<40 | uint64(e[6])<<48 | uint64(e[7])<<56
 		quote := x ^ '"'*ones
 		slash := x ^ '\\'*ones
 		marks := ((quote-ones)&^quote | (slash-ones)&^slash | (x - ' '*ones) | x) & highs
