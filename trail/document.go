@@ -167,7 +167,9 @@ func (r *reader) records() {
 			r.consume(1)
 		case !begins:
 			r.fault("", fmt.Errorf("%w: %+q where a comma should stand", ErrRecord, c))
-			r.resync(1, `{"eventVersion"`)
+			if c != '{' {
+				r.resync(1, `{"eventVersion"`)
+			}
 		}
 		if r.stopped {
 			return

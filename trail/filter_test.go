@@ -73,6 +73,7 @@ func disguised(r *rand.Rand, text string) string {
 	var b strings.Builder
 	quoted := false
 	odds := []int{10, 200, 1 << 30}[r.IntN(3)]
+	slashes := r.IntN(2) == 0
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
@@ -82,7 +83,7 @@ func disguised(r *rand.Rand, text string) string {
 			continue
 		case c == '"':
 			quoted = !quoted
-		case quoted && c == '/' && r.IntN(odds) == 0:
+		case quoted && c == '/' && (slashes || r.IntN(odds) == 0):
 			b.WriteByte('\\')
 		case quoted && r.IntN(odds) == 0:
 			fmt.Fprintf(&b, `\u%04x`, c)
@@ -123,13 +124,18 @@ func TestFiltersKeepWhatTheySay(t *testing.T) {
 	denied := `{"eventTime":"2026-11-25T01:02:05Z","eventName":"AssumeRole","errorCode":"AccessDenied","requestParameters":null,` +
 		`"errorMessage":"User: arn:aws:iam::1:user/u is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::1:role/team/r"}`
 	assumed := `{"eventTime":"2026-11-25T01:02:06Z","eventName":"AssumeRole","requestParameters":{"roleArn":"arn:aws:iam::1:role/team/r"}}`
-	text := `{"Records":[` + strings.Join([]string{put, get, denied, assumed}, ",") + `]}`
+	odd := `{"eventTime":"2026-11-25T01:02:02Z","eventName":"O\"d","userIdentity":{"userName":"a\\b"},"requestParameters":{"bucketName":"d","key":"in/\"q\"\n"}}`
+	text := `{"Records":[` + strings.Join([]string{put, get, denied, assumed, odd}, ",") + `]}`
 	at := time.Date(2026, 11, 25, 1, 2, 4, 0, time.UTC)
 	for _, c := range []struct {
 		filter trail.Filter
 		want   string
 	}{
-		{trail.Filter{}, "PutObject GetObject AssumeRole AssumeRole"},
+		{trail.Filter{}, "PutObject GetObject AssumeRole AssumeRole O\"d"},
+		{trail.Filter{Names: []string{`O"d`}}, `O"d`},
+		{trail.Filter{Prefix: `in/"q"`}, `O"d`},
+		{trail.Filter{Principal: `a\b`}, `O"d`},
+		{trail.Filter{Bucket: "d", Prefix: "in/\"q\"\n"}, `O"d`},
 		{trail.Filter{Role: "r"}, "PutObject AssumeRole AssumeRole"},
 		{trail.Filter{Role: "arn:aws:iam::1:role/team/r"}, "PutObject AssumeRole AssumeRole"},
 		{trail.Filter{Role: "arn:aws:iam::1:role/other/r"}, "PutObject"},
@@ -141,7 +147,7 @@ func TestFiltersKeepWhatTheySay(t *testing.T) {
 		{trail.Filter{Prefix: "out/"}, "GetObject"},
 		{trail.Filter{Bucket: "b", Prefix: "out/"}, ""},
 		{trail.Filter{From: at}, "GetObject AssumeRole AssumeRole"},
-		{trail.Filter{To: at}, "PutObject"},
+		{trail.Filter{To: at}, "PutObject O\"d"},
 		{trail.Filter{From: at, To: at.Add(time.Second)}, "GetObject"},
 		{trail.Filter{Names: []string{"GetObject", "HeadObject"}}, "GetObject"},
 	} {

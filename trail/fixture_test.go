@@ -79,6 +79,7 @@ func zipped(text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	io.WriteString(w, text)
+	w.Flush() // so that a reader learns of the end by itself
 	w.Close()
 	return b.String()
 }

@@ -193,6 +193,30 @@ func TestOneBadRecordHidesNoOther(t *testing.T) {
 	}
 }
 
+// Where brackets match by chance, over records that lie between, those are
+// found all the same; and what stands between records hides none.
+func TestDamageHidesNoRecordBehindIt(t *testing.T) {
+	for text, want := range map[string]string{
+		`[` + one + `,{"eventName":"x},` + two + `,{"eventName":x"},` + three + `]`: "One bad Two bad Three",
+		`[` + one + ` ` + two + `,` + three + `]`:                                   "One bad Two Three",
+		`[` + one + `;` + two + `,` + three + `]`:                                   "One bad Two Three",
+		`[` + one + `,,` + two + `,` + three + `]`:                                  "One bad Two Three",
+		`[` + one + `}` + two + `,` + three + `]`:                                   "One bad Two Three",
+	} {
+		var got []string
+		for e, err := range trail.Read("log", strings.NewReader(text), trail.Options{}) {
+			if errors.Is(err, trail.ErrRecord) {
+				got = append(got, "bad")
+			} else {
+				got = append(got, e.Name)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: read %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestALargeRecordIsRead(t *testing.T) {
 	large := strings.Replace(two, "Two", strings.Repeat("long", 64<<10), 1)
 	events, faults := read(zipped(`{"Records":[`+one+","+large+","+three+`]}`), trail.Options{})
@@ -237,9 +261,10 @@ func TestFurtherGzipMembersAreNamed(t *testing.T) {
 	if from := faults[0].Position.Offset; from != int64(len(first)) || events[0].Position.Offset >= from || events[1].Position.Offset < from {
 		t.Errorf("the second member is said to begin at %d, want %d", from, len(first))
 	}
+	long := newMaker(11).file(300)
 	for name, more := range map[string]string{"nothing": zipped(""), "blanks": zipped(" \n")} {
-		events, faults = read(zipped(first)+more, trail.Options{})
-		if names(events) != "One" || len(faults) != 1 || !errors.Is(faults[0], trail.ErrMembers) {
+		events, faults = read(zipped(long)+more, trail.Options{})
+		if len(events) != 300 || len(faults) != 1 || !errors.Is(faults[0], trail.ErrMembers) {
 			t.Errorf("a member of %s: read %q and %v", name, names(events), faults)
 		}
 	}

@@ -2,7 +2,6 @@ package trail
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -19,7 +18,7 @@ func (s *scanner) event(end int) (Event, error) {
 		Bucket:   t.of(fBucket), Key: t.of(fKey), UploadID: t.of(fUploadID),
 		Request: t.raw(fRequest), Response: t.raw(fResponse), Additional: t.raw(fAdditional),
 		Resources: t.raw(fResources), TLS: t.raw(fTLS),
-		Variants: slices.Clone(s.variants), Raw: JSON(t.s),
+		Variants: s.variants, Raw: JSON(t.s),
 	}
 	return e, t.judge(&e)
 }
