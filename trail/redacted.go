@@ -5,8 +5,8 @@ import "strings"
 // Redacted is j with the values hidden that let somebody act as somebody else:
 // session tokens, which stand in every AssumeRole's responseElements, secret
 // keys, and what signs a presigned URL. Names count in any case here, and
-// white space stays. JSON that is the content of a string is not looked into. What is no JSON, as an Error's Raw can be, is cut off where
-// it stops being that.
+// white space stays. JSON that is the content of a string is not looked into.
+// What is no JSON, as an Error's Raw can be, is cut off where it stops being that.
 func (j JSON) Redacted() JSON {
 	var out strings.Builder
 	for i := 0; i < len(j); {
