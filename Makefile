@@ -40,8 +40,7 @@ fuzz:    ## every fuzz target for FUZZTIME each
 
 bench:   ## memory of the client for SIZE MiB and FILES files; time, CPU and memory beside peers, into docs/benchmarks*.md
 	@SEALIFT_BENCH_MIB=$(SIZE) SEALIFT_BENCH_STREAM_MIB=1024 SEALIFT_BENCH_FILES=$(FILES) go test ./bench -run StaysSmall -count=1 -v -timeout 30m
-	go test ./internal/plan ./internal/s3wire ./internal/filter ./internal/walk -run '^$$' -bench . -benchtime 1s
-	SEALIFT_BENCH_TRAIL=$(CURDIR)/docs/benchmarks-trail.md go test ./trail -run TwiceAsFast -count=1 -v
+	SEALIFT_BENCH_TRAIL=$(CURDIR)/docs/benchmarks-trail.md go test ./trail ./internal/plan ./internal/s3wire ./internal/filter ./internal/walk -run TwiceAsFast -bench . -benchtime 1s
 	cd bench/peers && go run . -bin ../../bin/peers -o ../../docs/benchmarks.md
 
 peers:   ## the end-to-end tests against versitygw and MinIO, installed into bin/peers
