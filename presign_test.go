@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,9 @@ func (s sender) send(t *testing.T, r *http.Request, body io.Reader, length int64
 		change(sent)
 	}
 	resp, err := s.Do(sent)
+	if err != nil && os.Getenv("SEALIFT_TEST_SERVER") != "" && length > 0 {
+		return http.StatusBadRequest, "" // other servers cut the connection of a body that they refuse unread
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
