@@ -75,6 +75,11 @@ func (t *Transfer) takeOver(ctx context.Context, s journal.State) (resumption, *
 	case classOf(err) == s3wire.NoUpload && s.Phase == journal.PhaseCompleting:
 		return t.wasCompleted(ctx, s)
 	case classOf(err) == s3wire.NoUpload:
+		// A part of the process that is no more may land yet, and open it again.
+		t.loose.Store(true)
+		if err := t.abort(ctx, s.UploadID); err != nil {
+			t.Logger.Info("an upload that is gone could not be aborted", "transfer", t.ID, "err", err)
+		}
 		t.startOver(errGone)
 		return resumption{}, nil, nil
 	case err != nil: // whatever it is, the upload may be open, and the journal alone knows it
