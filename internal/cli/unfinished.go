@@ -34,8 +34,7 @@ type unfinished struct {
 	Folder  string    `json:"folder"` // where the command was given
 	Args    []string  `json:"args"`   // upload and what follows it, but for what has no meaning later
 
-	path string
-	pid  int // of the process that is at it; 0 = none
+	pid int // of the process that is at it; 0 = none
 }
 
 const unfinishedVersion = 1
@@ -189,7 +188,6 @@ func readUnfinished(path string) (u unfinished, err error) {
 	if len(u.Args) == 0 || u.Args[0] != "upload" || !filepath.IsAbs(u.Folder) {
 		return u, errors.New("it tells of no upload")
 	}
-	u.path = path
 	return u, nil
 }
 

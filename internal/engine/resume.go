@@ -91,7 +91,8 @@ func (t *Transfer) takeOver(ctx context.Context, s journal.State) (resumption, *
 			continue
 		}
 		known, ok := s.Parts[p.Number]
-		was := s3wire.Part{Number: p.Number, Size: p.Size, ETag: p.ETag, Sum: known.CRC, Other: known.Other}
+		was := sent(known)
+		was.ETag = p.ETag
 		if ok && t.samePart(p, was) {
 			t.keep(was)
 			t.progress.settle(0, p.Size, true)
@@ -101,6 +102,11 @@ func (t *Transfer) takeOver(ctx context.Context, s journal.State) (resumption, *
 		}
 	}
 	return r, nil, nil
+}
+
+// sent is a part of the journal as s3wire has it.
+func sent(p journal.Part) s3wire.Part {
+	return s3wire.Part{Number: p.Number, Size: p.Size, ETag: p.ETag, Sum: p.CRC, Other: p.Other}
 }
 
 // list asks S3 which parts it has.
@@ -139,7 +145,7 @@ func (t *Transfer) completeAgain(ctx context.Context, s journal.State) (*Result,
 		if !ok {
 			return nil, Fail, fmt.Errorf("%w: the journal does not know part %d, which was sent", ErrUnknown, number)
 		}
-		c.parts = append(c.parts, s3wire.Part{Number: number, Size: p.Size, ETag: p.ETag, Sum: p.CRC, Other: p.Other})
+		c.parts = append(c.parts, sent(p))
 	}
 	stored, action, err := t.complete(ctx, c)
 	if err != nil {

@@ -4,8 +4,8 @@
 // Decide, a pure function, is all that knows what to do after an answer; the
 // rest carries it out. A Transfer sends what it must within the Budget it
 // is given, aborts what it cannot complete, and tells what it does as Steps. The
-// package may import plan, source, s3wire and sum; it knows no session, no
-// receipt, and of files only the journal that it is given.
+// package may import journal, plan, source, s3wire and sum; it knows no session,
+// no receipt, and of files only the journal that it is given.
 package engine
 
 import (
